@@ -11,6 +11,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/PBS/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
@@ -18,6 +19,7 @@ int main(int argc, char **argv) {
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
   registry.insert<mlir::pbs::PBSDialect>();
+  mlir::pbs::registerPBSPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Optimizer of permuted block-sparse attention\n", registry));
 }

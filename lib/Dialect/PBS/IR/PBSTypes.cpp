@@ -62,15 +62,12 @@ static void printBlockPair(AsmPrinter &printer, int64_t queryBlock,
   printer << queryBlock << 'x' << keyBlock;
 }
 
-static ParseResult parseTrailingFlag(AsmParser &parser, bool &causal) {
-  causal = succeeded(parser.parseOptionalComma());
-  return causal ? parser.parseKeyword("causal") : success();
+static ParseResult parseCausalFlag(AsmParser &parser, bool &causal) {
+  causal = true;
+  return parser.parseKeyword("causal");
 }
 
-static void printTrailingFlag(AsmPrinter &printer, bool causal) {
-  if (causal)
-    printer << ", causal";
-}
+static void printCausalFlag(AsmPrinter &printer, bool) { printer << "causal"; }
 
 #define GET_TYPEDEF_CLASSES
 #include "pbs/Dialect/PBS/IR/PBSTypes.cpp.inc"

@@ -77,7 +77,7 @@ def PBS_BlockListType : PBS_Type<"BlockList", "block_list"> {
   let assemblyFormat = [{
     `<` custom<Shape>($shape) `,` `block` `=`
     custom<BlockPair>($queryBlock, $keyBlock) `,` `segment` `=` $segment
-    custom<TrailingFlag>($causal) `>`
+    (`,` custom<CausalFlag>($causal)^)? `>`
   }];
 }
 

@@ -1,0 +1,96 @@
+//===- Passes.td - Passes on the pbs dialect ---------------*- tablegen -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_DIALECT_PBS_TRANSFORMS_PASSES_TD
+#define PBS_DIALECT_PBS_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ExpandPass : Pass<"pbs-expand", "::mlir::func::FuncOp"> {
+  let summary = "Take pbs.permuted_attention apart into its steps";
+  let description = [{
+    Replaces each `pbs.permuted_attention` by proxy statistics, column
+    importance, the sort of segments, the permutation of keys and values,
+    pooling, block scores, block selection and sparse attention. Afterwards the
+    function holds no `pbs.permuted_attention`.
+
+    Example:
+
+    ```mlir
+    %o, %lse = pbs.permuted_attention %q, %k, %v {causal} : ...
+    ```
+
+    becomes
+
+    ```mlir
+    %stats = pbs.proxy_stats %q, %k : ...
+    %importance = pbs.column_importance %q, %k, %stats : ...
+    %permutation = pbs.sort_segments %importance : ...
+    %kv = pbs.permute_kv %k, %v, %permutation : ...
+    %key, %value, %positions, %ranges = pbs.unpack_kv %kv : ...
+    %query_pool = pbs.pool %q : ...
+    %key_pool = pbs.pool %key : ...
+    %scores = pbs.block_scores %query_pool, %key_pool : ...
+    %list = pbs.select_blocks %scores, %q, %kv : ...
+    %o, %lse = pbs.sparse_attention %q, %kv, %list {causal} : ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let statistics = [
+    Statistic<"numExpanded", "num-expanded", "Number of ops expanded">,
+  ];
+}
+
+def FusePermutationPass
+    : Pass<"pbs-fuse-permutation", "::mlir::func::FuncOp"> {
+  let summary = "Fuse importance, sort, permutation and pooling of keys";
+  let description = [{
+    Replaces `pbs.permute_kv` of keys by their own importance, together with the
+    `pbs.column_importance` and `pbs.sort_segments` that order it and the
+    `pbs.pool` of the permuted keys, by one `pbs.fused_permute_kv`, which is one
+    kernel: the importance of a segment is summed, sorted and applied without
+    leaving the kernel, and keys are pooled while they are moved.
+
+    It is not done, and a remark of the category `pbs-fuse-permutation` says so,
+    where the order comes from elsewhere, where the importance is that of other
+    keys, or where the permutation has other uses than its positions. A pool
+    with another block size stays an op of its own.
+
+    Cost model: always profitable. The fused kernel reads the keys once less
+    than importance, gather and pool do, and does the same arithmetic.
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let statistics = [
+    Statistic<"numFused", "num-fused", "Number of permutations fused">,
+    Statistic<"numPoolsFused", "num-pools-fused", "Number of pools fused">,
+    Statistic<"numRefused", "num-refused", "Number of permutations left">,
+  ];
+}
+
+def FuseSelectionPass : Pass<"pbs-fuse-selection", "::mlir::func::FuncOp"> {
+  let summary = "Fuse pooling of queries, scores and block selection";
+  let description = [{
+    Replaces `pbs.select_blocks` of `pbs.block_scores` of pooled queries by one
+    `pbs.fused_select_blocks`, which is one kernel: it takes one query block at
+    a time and never writes the matrix of scores.
+
+    It is not done, and a remark of the category `pbs-fuse-selection` says so,
+    where the scores or the pooled queries have other uses, where the scores are
+    not of the same queries and keys or not of the blocks of the list, or where
+    the stop rule needs the scores of other query blocks.
+
+    Cost model: always profitable. It saves writing and reading `Hq * (M / Tq) *
+    (N / Tk)` floats and does the same arithmetic.
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let statistics = [
+    Statistic<"numFused", "num-fused", "Number of selections fused">,
+    Statistic<"numRefused", "num-refused", "Number of selections left">,
+  ];
+}
+
+#endif // PBS_DIALECT_PBS_TRANSFORMS_PASSES_TD
