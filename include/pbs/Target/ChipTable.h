@@ -1,0 +1,46 @@
+//===- ChipTable.h - Facts about the chips we compile for --------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One row per chip, so that no pass asks "sm >= 90". No MLIR here: the runtime
+// and the compiler both read it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_TARGET_CHIPTABLE_H
+#define PBS_TARGET_CHIPTABLE_H
+
+#include <string_view>
+
+namespace pbs {
+
+/// Limits of one chip (CUDA C++ Programming Guide, "Compute Capabilities").
+struct ChipInfo {
+  /// Name as ptxas and LLVM spell it.
+  std::string_view name;
+  /// Compute capability of the devices that run its code.
+  int major, minor;
+  /// Code runs on exactly this capability (the "a" targets), else on later minor
+  /// versions too.
+  bool exact;
+  /// Bytes of shared memory one block can have.
+  unsigned sharedBytesPerBlock;
+  /// 32-bit registers of a multiprocessor, and at most per thread.
+  unsigned registers;
+  unsigned registersPerThread;
+  /// Warps resident on a multiprocessor.
+  unsigned warps;
+  /// Warpgroup matrix multiply, tensor memory accelerator.
+  bool hasWgmma, hasTma;
+};
+
+/// The row of `name`, or null.
+const ChipInfo *findChip(std::string_view name);
+
+/// The best row for a device of compute capability `major`.`minor`, or null.
+const ChipInfo *findChipFor(int major, int minor);
+
+} // namespace pbs
+
+#endif // PBS_TARGET_CHIPTABLE_H

@@ -1,0 +1,244 @@
+//===- AttentionKernel.cpp - The Hopper attention kernel ---------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Checks the request, lays out shared memory, declares the parameters with their
+// ABI and emits the common entry of producer and consumers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionEmitter.h"
+#include "mlir/IR/Diagnostics.h"
+#include "pbs/Target/ChipTable.h"
+
+using namespace mlir;
+using namespace mlir::pbs;
+
+/// K and V of the heads visited together should stay in the L2 cache; this much
+/// of it is counted on (H100: 50 MB).
+static constexpr int64_t kL2Budget = 32 << 20;
+
+/// Registers per thread that ptxas starts 384 threads with.
+static constexpr unsigned kRegistersAtStart = 168;
+
+SharedLayout::SharedLayout(int64_t headDim, unsigned stages) : stages(stages) {
+  tile = unsigned(headDim / kSwizzleElements) * kBoxBytes;
+  unsigned next = 0;
+  auto take = [&](unsigned bytes) {
+    unsigned at = next;
+    next += bytes;
+    return at;
+  };
+  q = take(2 * tile);
+  k = take(stages * tile);
+  v = take(stages * tile);
+  positions = take(2 * kWarpgroup * 4);
+  work = take(8 * 4);
+  static_assert(kWorkFields <= 8, "work slot too small");
+  index = take(kIndexRing * 4);
+  qFull = take(2 * 8);
+  qEmpty = take(2 * 8);
+  kFull = take(stages * 8);
+  kEmpty = take(stages * 8);
+  vFull = take(stages * 8);
+  vEmpty = take(stages * 8);
+  workFull = take(8);
+  workEmpty = take(8);
+  total = next;
+}
+
+//===----------------------------------------------------------------------===//
+// Entry
+//===----------------------------------------------------------------------===//
+
+Value AttentionEmitter::slot(unsigned offset, Value i, unsigned stride) {
+  return b.gepBytes(b.sharedBase(), b.add(b.mul(i, stride), offset));
+}
+
+Value AttentionEmitter::roundOf(Value step) {
+  return b.and_(b.lshr(step, llvm::Log2_32(shared.stages)), 1);
+}
+
+void AttentionEmitter::emit() {
+  zero = b.c32(0);
+  tid = b.tid();
+  lane = b.and_(tid, 31);
+  // A broadcast, so that ptxas knows the warp index to be uniform.
+  warp = b.shflIdx(b.lshr(tid, 5), zero);
+
+  Block *init = b.newBlock(), *start = b.newBlock();
+  b.condBr(b.cmp(Cmp::EQ, tid, 0), init, start);
+  b.enter(init);
+  for (int map : {params.q, params.k, params.v, params.o})
+    b.prefetchTensorMap(param(map));
+  auto initAll = [&](unsigned offset, unsigned number, unsigned arrivals) {
+    for (unsigned i = 0; i < number; ++i)
+      b.mbarInit(b.gepBytes(b.sharedBase(), offset + 8 * i), arrivals);
+  };
+  initAll(shared.qFull, 2, 1);
+  initAll(shared.qEmpty, 2, 2);
+  initAll(shared.kFull, shared.stages, 1);
+  initAll(shared.kEmpty, shared.stages, 2);
+  initAll(shared.vFull, shared.stages, 1);
+  initAll(shared.vEmpty, shared.stages, 2);
+  initAll(shared.workFull, 1, 1);
+  initAll(shared.workEmpty, 1, kConsumers);
+  b.fenceMbarInit();
+  b.fenceProxyAsync();
+  b.br(start);
+  b.enter(start);
+  b.barrierAll();
+
+  Block *producer = b.newBlock(), *consumer = b.newBlock();
+  b.condBr(b.cmp(Cmp::LT, warp, 4), producer, consumer);
+  b.enter(producer);
+  emitProducer();
+  b.enter(consumer);
+  emitConsumer();
+}
+
+//===----------------------------------------------------------------------===//
+// Parameters and ABI
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Collects kernel parameters and their ABI entries.
+class AbiBuilder {
+public:
+  explicit AbiBuilder(OpBuilder &builder) : builder(builder) {}
+
+  int tensorMap(StringRef source, ArrayRef<int64_t> box) {
+    return append(ParamKind::TensorMap,
+                  {named("kind", "tensor_map"), named("source", source),
+                   {"box", builder.getDenseI64ArrayAttr(box)},
+                   {"dims", builder.getDenseI64ArrayAttr({3, 2, 1, 0})},
+                   {"swizzle", builder.getI64IntegerAttr(kSwizzleBytes)}});
+  }
+  int pointer(StringRef source) {
+    return append(ParamKind::Pointer,
+                  {named("kind", "pointer"), named("source", source)});
+  }
+  int workspace(StringRef source, int64_t bytes) {
+    return append(ParamKind::Pointer,
+                  {named("kind", "workspace"), named("source", source),
+                   {"bytes", builder.getI64IntegerAttr(bytes)}});
+  }
+  int scalar(ArrayAttr expr) {
+    return append(ParamKind::I32, {named("kind", "i32"), {"expr", expr}});
+  }
+  int scale(double factor) {
+    return append(ParamKind::F32, {named("kind", "scale"),
+                                   {"factor", builder.getF64FloatAttr(factor)}});
+  }
+  /// A postfix expression from blank-separated tokens.
+  ArrayAttr expr(StringRef text) {
+    SmallVector<StringRef> tokens;
+    text.split(tokens, ' ', -1, /*KeepEmpty=*/false);
+    SmallVector<Attribute> attrs;
+    for (StringRef token : tokens) {
+      int64_t number;
+      if (token.getAsInteger(10, number))
+        attrs.push_back(builder.getStringAttr(token));
+      else
+        attrs.push_back(builder.getI64IntegerAttr(number));
+    }
+    return builder.getArrayAttr(attrs);
+  }
+
+  SmallVector<ParamKind> kinds;
+  SmallVector<Attribute> entries;
+
+private:
+  NamedAttribute named(StringRef name, StringRef value) {
+    return builder.getNamedAttr(name, builder.getStringAttr(value));
+  }
+  int append(ParamKind kind, ArrayRef<NamedAttribute> entry) {
+    kinds.push_back(kind);
+    entries.push_back(builder.getDictionaryAttr(entry));
+    return int(kinds.size()) - 1;
+  }
+  OpBuilder &builder;
+};
+} // namespace
+
+static LogicalResult verifySpec(Location loc, const AttentionKernelSpec &spec) {
+  const AttentionSchedule &s = spec.schedule;
+  if (spec.headDim != 64 && spec.headDim != 128)
+    return emitError(loc) << "expected head dimension 64 or 128, got "
+                          << spec.headDim;
+  if (spec.segment < 0 || spec.segment % kAttentionBlock)
+    return emitError(loc) << "expected a segment that is a multiple of "
+                          << kAttentionBlock << ", got " << spec.segment;
+  if (s.stages != 0 && s.stages != 2 && s.stages != 4)
+    return emitError(loc) << "expected 2 or 4 stages, got " << s.stages;
+  for (unsigned n : {s.producerRegisters, s.consumerRegisters})
+    if (n % 8 || n < 24 || n > 256)
+      return emitError(loc) << "expected a register count that is a multiple of "
+                               "8 between 24 and 256, got "
+                            << n;
+  if (s.producerRegisters + 2 * s.consumerRegisters > 3 * kRegistersAtStart)
+    return emitError(loc)
+           << "expected producer + 2 * consumer registers of at most "
+           << 3 * kRegistersAtStart << ", got "
+           << s.producerRegisters + 2 * s.consumerRegisters;
+  return success();
+}
+
+FailureOr<Operation *>
+mlir::pbs::buildAttentionKernel(OpBuilder &builder, Location loc,
+                                const AttentionKernelSpec &spec) {
+  if (failed(verifySpec(loc, spec)))
+    return failure();
+  unsigned stages = spec.schedule.stages;
+  if (stages == 0)
+    stages = spec.headDim == 64 ? 4 : 2;
+  SharedLayout shared(spec.headDim, stages);
+  const ::pbs::ChipInfo *chip = ::pbs::findChip("sm_90a");
+  if (shared.total > chip->sharedBytesPerBlock)
+    return emitError(loc) << "expected at most " << chip->sharedBytesPerBlock
+                          << " bytes of shared memory, got " << shared.total;
+
+  AbiBuilder abi(builder);
+  AttentionParams params;
+  params.q = abi.tensorMap("q", {kSwizzleElements, kAttentionBlock, 1, 1});
+  params.k = abi.tensorMap("k", {kSwizzleElements, kAttentionBlock, 1, 1});
+  params.v = abi.tensorMap("v", {kSwizzleElements, kAttentionBlock, 1, 1});
+  // Each consumer warpgroup stores its own 64 rows.
+  params.o = abi.tensorMap("o", {kSwizzleElements, kAttentionBlock / 2, 1, 1});
+  if (spec.writeLse)
+    params.lse = abi.pointer("lse");
+  if (spec.hasList)
+    params.list = abi.pointer("list");
+  if (spec.causal && spec.hasPositions)
+    params.positions = abi.pointer("positions");
+  params.counter = abi.workspace("counter", 4);
+  params.batchHeads = abi.scalar(abi.expr("q.0 q.1 mul"));
+  params.heads = abi.scalar(abi.expr("q.1"));
+  params.group = abi.scalar(abi.expr("q.1 k.1 1 max floordiv 1 max"));
+  params.queries = abi.scalar(abi.expr("q.2"));
+  params.keys = abi.scalar(abi.expr("k.2"));
+  // As many heads as have their K and V in the L2 cache together.
+  std::string headBytes = std::to_string(spec.headDim * 2 * 2);
+  params.headsPerGroup = abi.scalar(abi.expr(
+      std::to_string(kL2Budget) + " k.2 1 max " + headBytes +
+      " mul floordiv 1 max q.1 k.1 1 max floordiv 1 max mul q.0 q.1 mul min 1 "
+      "max"));
+  // Softmax works in the exp2 domain.
+  constexpr double kLog2E = 1.4426950408889634;
+  params.scale = abi.scale(kLog2E);
+
+  KernelBuilder b(builder, loc);
+  OpBuilder::InsertionGuard guard(builder);
+  b.beginKernel(spec.name, abi.kinds, kThreads);
+  AttentionEmitter(b, spec, shared, params).emit();
+
+  Operation *kernel = b.kernel();
+  kernel->setAttr(kernelAbiAttr, builder.getArrayAttr(abi.entries));
+  kernel->setAttr(kernelGridAttr,
+                  abi.expr("q.0 q.1 mul q.2 128 ceildiv mul "
+                           "device.num_sms min"));
+  kernel->setAttr(kernelBlockAttr, builder.getI64IntegerAttr(kThreads));
+  kernel->setAttr(kernelSharedAttr, builder.getI64IntegerAttr(shared.total));
+  return kernel;
+}

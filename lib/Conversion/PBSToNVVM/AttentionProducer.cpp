@@ -1,0 +1,311 @@
+//===- AttentionProducer.cpp - Work items and loads of the kernel ------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One warp draws work items from a counter, classifies the key blocks of each,
+// tells the consumers how many there are and loads them: those that need a mask
+// first. Its lanes run together (the bit row of a block list is read by all of
+// them); one elected lane issues copies and signals.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionEmitter.h"
+
+using namespace mlir;
+using namespace mlir::pbs;
+
+/// L2 cache policies as createpolicy makes them: Q is read once, K and V often.
+static constexpr uint64_t kEvictFirst = 0x12F0000000000000;
+static constexpr uint64_t kEvictLast = 0x14F0000000000000;
+
+void AttentionEmitter::emitProducer() {
+  b.setMaxRegisters(spec.schedule.producerRegisters, /*increase=*/false);
+  Block *work = b.newBlock(), *exit = b.newBlock();
+  b.condBr(b.cmp(Cmp::EQ, warp, 0), work, exit);
+  b.enter(work);
+  elected = b.elect();
+  Value numBlocks = b.lshr(b.add(param(params.queries), kAttentionBlock - 1), 7);
+  Value numItems = b.mul(param(params.batchHeads), numBlocks);
+  Value grid = b.nctaid();
+  Value isLane0 = b.select(b.cmp(Cmp::EQ, lane, 0), b.c32(1), zero);
+  auto workSlot = [&](unsigned field) {
+    return b.gepBytes(b.sharedBase(), shared.work + 4 * field);
+  };
+  Value workFull = b.gepBytes(b.sharedBase(), shared.workFull);
+  Value workEmpty = b.gepBytes(b.sharedBase(), shared.workEmpty);
+
+  // Carried: item, ring step, number of items before this one.
+  Block *head = b.newBlock({b.i32, b.i32, b.i32});
+  Block *body = b.newBlock(), *done = b.newBlock();
+  b.br(head, {b.ctaid(), zero, zero});
+  b.enter(head);
+  Value index = head->getArgument(0), step = head->getArgument(1),
+        round = head->getArgument(2);
+  b.mbarWait(workEmpty, b.xor_(b.and_(round, 1), 1));
+  b.condBr(b.cmp(Cmp::LT, index, numItems), body, done);
+
+  b.enter(body);
+  WorkItem item = decode(index);
+  std::pair<WorkField, Value> fields[] = {
+      {kWorkBlock, item.block},  {kWorkHead, item.head},
+      {kWorkBatch, item.batch},  {kWorkKvRow, item.kvRow},
+      {kWorkCount, item.count},  {kWorkMasked, item.masked}};
+  for (auto [field, value] : fields)
+    b.ptxIf("st.volatile.shared.b32 [$0], $1;", {workSlot(field), value},
+            elected);
+  b.mbarArriveIf(workFull, elected);
+  // Drawn here, so that the latency hides behind this item's loads.
+  Value drawn = b.ptx32("{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\n"
+                        "mov.b32 $0, 0;\n"
+                        "@p atom.global.add.u32 $0, [$1], 1;\n}",
+                        {param(params.counter), isLane0});
+
+  Value qStage = b.and_(round, 1), qRound = b.and_(b.lshr(round, 1), 1);
+  b.mbarWait(slot(shared.qEmpty, qStage, 8), b.xor_(qRound, 1));
+  Value qFull = slot(shared.qFull, qStage, 8);
+  b.mbarExpectTxIf(qFull, shared.tile, elected);
+  for (unsigned i = 0; i < shared.tile / kBoxBytes; ++i)
+    b.tmaLoadIf(b.gepBytes(slot(shared.q, qStage, shared.tile), i * kBoxBytes),
+                param(params.q), qFull,
+                {b.c32(i * kSwizzleElements), b.mul(item.block, kAttentionBlock),
+                 item.head, item.batch},
+                kEvictFirst, elected);
+
+  Value nextStep = emitLoads(item, step);
+  Value next = b.add(b.shflIdx(drawn, zero), grid);
+  b.br(head, {next, nextStep, b.add(round, 1)});
+
+  b.enter(done);
+  b.ptxIf("st.volatile.shared.b32 [$0], $1;", {workSlot(kWorkBlock), b.c32(-1)},
+          elected);
+  b.mbarArriveIf(workFull, elected);
+  b.br(exit);
+  b.enter(exit);
+  b.ret();
+}
+
+/// Items go group of heads by group of heads (so that their K and V stay in the
+/// L2 cache), inside a group from the last query block to the first: with a
+/// causal mask that is the heaviest first, which balances the load.
+AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
+  WorkItem item;
+  Value queries = param(params.queries), keys = param(params.keys);
+  Value numBlocks = b.lshr(b.add(queries, kAttentionBlock - 1), 7);
+  Value perGroup = param(params.headsPerGroup);
+  Value groupItems = b.mul(perGroup, numBlocks);
+  Value group = b.udiv(index, groupItems);
+  Value inGroup = b.sub(index, b.mul(group, groupItems));
+  Value firstHead = b.mul(group, perGroup);
+  Value groupHeads =
+      b.smin(perGroup, b.sub(param(params.batchHeads), firstHead));
+  Value rank = b.udiv(inGroup, groupHeads);
+  item.block = b.sub(b.add(numBlocks, -1), rank);
+  Value batchHead =
+      b.add(firstHead, b.sub(inGroup, b.mul(rank, groupHeads)));
+  item.batch = b.udiv(batchHead, param(params.heads));
+  item.head = b.sub(batchHead, b.mul(item.batch, param(params.heads)));
+  item.kvHead = b.udiv(item.head, param(params.group));
+  item.kvRow = b.udiv(batchHead, param(params.group));
+
+  Value numKeyBlocks = b.lshr(b.add(keys, kAttentionBlock - 1), 7);
+  Value completeBlocks = b.lshr(keys, 7);
+  if (!spec.causal) {
+    item.full = completeBlocks;
+    item.end = numKeyBlocks;
+  } else {
+    // Positions of the block's rows: [lo, hi]. Negative ones see nothing.
+    Value row0 = b.mul(item.block, kAttentionBlock);
+    Value shift = b.sub(keys, queries);
+    Value lo = b.add(row0, shift);
+    Value hi = b.add(b.smin(b.add(row0, kAttentionBlock), queries), -1);
+    hi = b.add(hi, shift);
+    Value loEnd = b.smax(b.add(lo, 1), zero), hiEnd = b.smax(b.add(hi, 1), zero);
+    if (!spec.hasPositions) {
+      item.full = b.lshr(loEnd, 7);
+      item.end = b.lshr(b.add(hiEnd, kAttentionBlock - 1), 7);
+    } else if (spec.segment == 0) {
+      item.full = zero;
+      item.end = numKeyBlocks;
+    } else {
+      Value segment = b.c32(spec.segment);
+      int64_t blocks = spec.segment / kAttentionBlock;
+      item.full = b.mul(b.udiv(loEnd, segment), blocks);
+      item.end =
+          b.mul(b.udiv(b.add(hiEnd, spec.segment - 1), segment), blocks);
+    }
+    item.full = b.smin(item.full, completeBlocks);
+    item.end = b.smin(item.end, numKeyBlocks);
+  }
+  if (spec.hasList) {
+    Value words = b.lshr(b.add(numKeyBlocks, 31), 5);
+    Value row = b.add(b.mul(b.zext64(batchHead), b.zext64(numBlocks)),
+                      b.zext64(item.block));
+    Value byte = b.mul(b.mul(row, b.zext64(words)), 4);
+    item.listRow = b.gepBytes(param(params.list), byte);
+    countListed(item);
+  } else {
+    item.count = item.end;
+    item.masked = b.sub(item.end, item.full);
+  }
+  // A query block that sees nothing visits one block past the end: TMA fills it
+  // with zeros, the mask removes it, and O = 0, LSE = -inf come out as always.
+  Value none = b.cmp(Cmp::EQ, item.count, 0);
+  item.count = b.select(none, b.c32(1), item.count);
+  item.masked = b.select(none, b.c32(1), item.masked);
+  return item;
+}
+
+Value AttentionEmitter::rangeMask(Value begin, Value end, Value word) {
+  // Bits below x, clamped to the word; 64-bit so that a shift by 32 is defined.
+  auto below = [&](Value x) {
+    Value bit = b.sub(x, b.mul(word, 32));
+    bit = b.smin(b.smax(bit, zero), b.c32(32));
+    return b.trunc32(b.add(b.shl(b.c64(1), b.zext64(bit)), -1));
+  };
+  return b.and_(below(end), b.xor_(below(begin), -1));
+}
+
+/// Counts the listed blocks, 32 words at a time, one per lane.
+void AttentionEmitter::countListed(WorkItem &item) {
+  Value words = b.lshr(b.add(item.end, 31), 5);
+  Block *head = b.newBlock({b.i32, b.i32, b.i32});
+  Block *body = b.newBlock(), *done = b.newBlock();
+  b.br(head, {zero, zero, zero});
+  b.enter(head);
+  Value base = head->getArgument(0), nFull = head->getArgument(1),
+        nMasked = head->getArgument(2);
+  b.condBr(b.cmp(Cmp::LT, base, words), body, done);
+  b.enter(body);
+  Value word = b.add(base, lane);
+  Value bits = b.loadGlobalIf(
+      b.gepBytes(item.listRow, b.mul(b.zext64(word), 4)), 0,
+      b.cmp(Cmp::LT, word, words));
+  Value full = b.popc(b.and_(bits, rangeMask(zero, item.full, word)));
+  Value masked = b.popc(b.and_(bits, rangeMask(item.full, item.end, word)));
+  b.br(head, {b.add(base, 32), b.add(nFull, full), b.add(nMasked, masked)});
+  b.enter(done);
+  item.masked = b.reduxAdd(nMasked);
+  item.count = b.add(b.reduxAdd(nFull), item.masked);
+}
+
+void AttentionEmitter::loadTile(unsigned tiles, int map, unsigned full,
+                                unsigned empty, Value step, Value block,
+                                Value head, Value batch, Value publish) {
+  Value stage = stageOf(step);
+  b.mbarWait(slot(empty, stage, 8), b.xor_(roundOf(step), 1));
+  // The arrival below releases the index to whoever waits for the tile.
+  if (publish)
+    b.ptxIf("st.volatile.shared.b32 [$0], $1;",
+            {slot(shared.index, b.and_(step, kIndexRing - 1), 4), publish},
+            elected);
+  Value bar = slot(full, stage, 8);
+  b.mbarExpectTxIf(bar, shared.tile, elected);
+  Value dst = slot(tiles, stage, shared.tile);
+  for (unsigned i = 0; i < shared.tile / kBoxBytes; ++i)
+    b.tmaLoadIf(b.gepBytes(dst, i * kBoxBytes), param(map), bar,
+                {b.c32(i * kSwizzleElements), b.mul(block, kAttentionBlock),
+                 head, batch},
+                kEvictLast, elected);
+}
+
+void AttentionEmitter::loadBlock(const WorkItem &item, Value block,
+                                 Value previous, Value step) {
+  loadTile(shared.k, params.k, shared.kFull, shared.kEmpty, step, block,
+           item.kvHead, item.batch, /*publish=*/block);
+  // V of a block is needed only after K of the next.
+  Block *load = b.newBlock(), *join = b.newBlock();
+  b.condBr(b.cmp(Cmp::GE, previous, 0), load, join);
+  b.enter(load);
+  loadTile(shared.v, params.v, shared.vFull, shared.vEmpty, b.add(step, -1),
+           previous, item.kvHead, item.batch, /*publish=*/{});
+  b.br(join);
+  b.enter(join);
+}
+
+/// Loads all blocks of an item; returns the ring step after them.
+Value AttentionEmitter::emitLoads(const WorkItem &item, Value step) {
+  Value last =
+      spec.hasList ? emitListLoads(item, step) : emitDenseLoads(item, step);
+  // `last` is -1 if nothing was listed.
+  Value end = b.add(step, item.count);
+  Block *none = b.newBlock(), *join = b.newBlock({b.i32});
+  b.condBr(b.cmp(Cmp::LT, last, 0), none, {}, join, last);
+  b.enter(none);
+  Value numKeyBlocks = b.lshr(b.add(param(params.keys), kAttentionBlock - 1), 7);
+  Value outside = b.add(numKeyBlocks, 1);
+  loadBlock(item, outside, b.c32(-1), step);
+  b.br(join, outside);
+  b.enter(join);
+  loadTile(shared.v, params.v, shared.vFull, shared.vEmpty, b.add(end, -1),
+           join->getArgument(0), item.kvHead, item.batch, /*publish=*/{});
+  return end;
+}
+
+/// All blocks from the last visible one down to the first.
+Value AttentionEmitter::emitDenseLoads(const WorkItem &item, Value step) {
+  Block *head = b.newBlock({b.i32, b.i32, b.i32});
+  Block *body = b.newBlock(), *done = b.newBlock();
+  b.br(head, {b.add(item.end, -1), b.c32(-1), step});
+  b.enter(head);
+  Value block = head->getArgument(0), previous = head->getArgument(1),
+        at = head->getArgument(2);
+  b.condBr(b.cmp(Cmp::GE, block, 0), body, done);
+  b.enter(body);
+  loadBlock(item, block, previous, at);
+  b.br(head, {b.add(block, -1), block, b.add(at, 1)});
+  b.enter(done);
+  return previous;
+}
+
+/// The listed blocks, pass 0 those that need a mask, pass 1 the others.
+Value AttentionEmitter::emitListLoads(const WorkItem &item, Value step) {
+  Block *passHead = b.newBlock({b.i32, b.i32, b.i32});
+  Block *passBody = b.newBlock(), *done = b.newBlock();
+  b.br(passHead, {zero, b.c32(-1), step});
+
+  b.enter(passHead);
+  Value pass = passHead->getArgument(0);
+  b.condBr(b.cmp(Cmp::LT, pass, 2), passBody, done);
+
+  b.enter(passBody);
+  Value first = b.cmp(Cmp::EQ, pass, 0);
+  Value begin = b.select(first, item.full, zero);
+  Value end = b.select(first, item.end, item.full);
+  Value endWord = b.lshr(b.add(end, 31), 5);
+  Block *wordHead = b.newBlock({b.i32, b.i32, b.i32});
+  Block *wordBody = b.newBlock(), *passNext = b.newBlock();
+  b.br(wordHead, {b.lshr(begin, 5), passHead->getArgument(1),
+                  passHead->getArgument(2)});
+
+  b.enter(wordHead);
+  Value word = wordHead->getArgument(0);
+  b.condBr(b.cmp(Cmp::LT, word, endWord), wordBody, passNext);
+
+  b.enter(wordBody);
+  Value bits = b.load(b.gepBytes(item.listRow, b.mul(b.zext64(word), 4)), b.i32,
+                      4, /*invariant=*/true);
+  bits = b.and_(bits, rangeMask(begin, end, word));
+  Block *bitHead = b.newBlock({b.i32, b.i32, b.i32});
+  Block *bitBody = b.newBlock(), *wordNext = b.newBlock();
+  b.br(bitHead,
+       {bits, wordHead->getArgument(1), wordHead->getArgument(2)});
+
+  b.enter(bitHead);
+  Value rest = bitHead->getArgument(0), previous = bitHead->getArgument(1),
+        at = bitHead->getArgument(2);
+  b.condBr(b.cmp(Cmp::NE, rest, 0), bitBody, wordNext);
+
+  b.enter(bitBody);
+  Value block = b.add(b.mul(word, 32), b.ctz(rest));
+  loadBlock(item, block, previous, at);
+  b.br(bitHead, {b.and_(rest, b.add(rest, -1)), block, b.add(at, 1)});
+
+  b.enter(wordNext);
+  b.br(wordHead, {b.add(word, 1), previous, at});
+  b.enter(passNext);
+  b.br(passHead, {b.add(pass, 1), wordHead->getArgument(1),
+                  wordHead->getArgument(2)});
+  b.enter(done);
+  return passHead->getArgument(1);
+}

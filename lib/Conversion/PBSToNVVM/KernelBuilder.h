@@ -1,0 +1,200 @@
+//===- KernelBuilder.h - Emit LLVM and NVVM ops of one kernel ----------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The vocabulary in which the Hopper kernels are written. It keeps the two large
+// dialect headers in one .cpp and gives the schedule files a text that reads like
+// the kernel.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_LIB_CONVERSION_PBSTONVVM_KERNELBUILDER_H
+#define PBS_LIB_CONVERSION_PBSTONVVM_KERNELBUILDER_H
+
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseMap.h"
+#include <cstdint>
+
+namespace mlir::pbs {
+
+using Values = SmallVector<Value>;
+
+/// Integer comparisons; those without prefix are signed or sign-free.
+enum class Cmp { EQ, NE, LT, LE, GT, GE, ULT, UGE };
+
+/// How a kernel parameter is passed.
+enum class ParamKind { TensorMap, Pointer, I32, F32 };
+
+/// Address spaces of NVPTX.
+constexpr unsigned kGlobalSpace = 1;
+constexpr unsigned kSharedSpace = 3;
+
+/// Emits one `llvm.func` kernel at the current insertion point of a gpu.module.
+/// Constants are unique and live in the entry block.
+class KernelBuilder {
+public:
+  KernelBuilder(OpBuilder &builder, Location loc);
+
+  /// Declares the dynamic shared memory of the module (alignment 1024, which the
+  /// 128-byte swizzle needs) and the kernel, and enters its first block. Tensor
+  /// maps are passed by value (PTX ISA, tensormap in .param space).
+  void beginKernel(StringRef name, ArrayRef<ParamKind> params,
+                   unsigned threadsPerBlock);
+  /// The kernel begun last.
+  Operation *kernel() const { return func; }
+  Value param(unsigned i) const;
+
+  Type i1, i32, i64, f32;
+
+  //===--- Control flow -----------------------------------------------------===//
+  Block *newBlock(TypeRange types = {});
+  void enter(Block *block);
+  void br(Block *dest, ValueRange args = {});
+  void condBr(Value cond, Block *ifTrue, ValueRange trueArgs, Block *ifFalse,
+              ValueRange falseArgs);
+  void condBr(Value cond, Block *ifTrue, Block *ifFalse) {
+    condBr(cond, ifTrue, {}, ifFalse, {});
+  }
+  void ret();
+
+  //===--- Integers ---------------------------------------------------------===//
+  Value c32(int64_t v);
+  Value c64(int64_t v);
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value mul(Value a, int64_t b);
+  Value udiv(Value a, Value b);
+  Value sdiv(Value a, Value b);
+  Value and_(Value a, Value b);
+  Value and_(Value a, int64_t b);
+  Value or_(Value a, Value b);
+  Value xor_(Value a, Value b);
+  Value xor_(Value a, int64_t b);
+  Value shl(Value a, Value b);
+  Value lshr(Value a, Value b);
+  Value lshr(Value a, int64_t b);
+  Value ashr(Value a, int64_t b);
+  Value smin(Value a, Value b);
+  Value smax(Value a, Value b);
+  Value zext64(Value a);
+  Value sext64(Value a);
+  Value trunc32(Value a);
+  Value popc(Value a);
+  /// Index of the lowest set bit; `a` must not be zero.
+  Value ctz(Value a);
+  Value cmp(Cmp pred, Value a, Value b);
+  Value cmp(Cmp pred, Value a, int64_t b);
+  Value select(Value cond, Value a, Value b);
+
+  //===--- Floating point ---------------------------------------------------===//
+  Value cf(float v);
+  Value negInf();
+  Value fadd(Value a, Value b);
+  Value fmul(Value a, Value b);
+  Value fma(Value a, Value b, Value c);
+  Value fmax(Value a, Value b);
+  Value fneg(Value a);
+  Value fcmpEq(Value a, Value b);
+  /// 2^a, ex2.approx.ftz (PTX ISA: 2 ulp; -inf gives 0).
+  Value ex2(Value a);
+  /// log2(a), lg2.approx.ftz (0 gives -inf).
+  Value lg2(Value a);
+  Value rcp(Value a);
+  /// Two f32 rounded to nearest into one i32 of two 16-bit floats, `lo` in the
+  /// low half.
+  Value pack16(Value lo, Value hi, bool bf16);
+
+  //===--- Memory -----------------------------------------------------------===//
+  Value sharedBase();
+  Value gepBytes(Value base, Value byteOffset);
+  Value gepBytes(Value base, int64_t byteOffset);
+  Value load(Value ptr, Type type, unsigned align, bool invariant = false);
+  Value loadVolatile(Value ptr, Type type);
+  void store(Value value, Value ptr, unsigned align);
+  Value ptrToInt(Value ptr);
+  Value intToShared(Value addr);
+  Value extractElement(Value vec, unsigned i);
+  Type vec2i32();
+
+  //===--- Warp and block ---------------------------------------------------===//
+  Value tid();
+  Value ctaid();
+  Value nctaid();
+  Value shflIdx(Value v, Value lane);
+  Value shflBfly(Value v, unsigned mask);
+  /// The value of all lanes or-ed: for a value equal in all lanes this is the
+  /// identity and tells ptxas that it is uniform.
+  Value uniform(Value v);
+  Value reduxAdd(Value v);
+  Value elect();
+  void barrierAll();
+  void barrier(Value id, unsigned threads);
+  void barrierArrive(Value id, unsigned threads);
+  void setMaxRegisters(unsigned count, bool increase);
+
+  //===--- mbarrier ---------------------------------------------------------===//
+  void mbarInit(Value bar, unsigned count);
+  void fenceMbarInit();
+  void mbarArrive(Value bar);
+  void mbarArriveIf(Value bar, Value pred);
+  void mbarExpectTxIf(Value bar, unsigned bytes, Value pred);
+  void mbarWait(Value bar, Value parity);
+
+  //===--- Bulk copies ------------------------------------------------------===//
+  void prefetchTensorMap(Value map);
+  void tmaLoadIf(Value dst, Value map, Value bar, ValueRange coords,
+                 uint64_t cachePolicy, Value pred);
+  void tmaStoreIf(Value map, Value src, ValueRange coords, Value pred);
+  void bulkCommit();
+  void bulkWaitRead();
+  void fenceProxyAsync();
+  void stmatrix4(Value ptr, ArrayRef<Value> regs);
+
+  //===--- Warpgroup matrix multiply ----------------------------------------===//
+  void wgmmaFence();
+  void wgmmaCommit();
+  /// Waits until at most `pending` groups are in flight; the values pass through
+  /// so that no use of them can be scheduled before the wait.
+  Values wgmmaWait(unsigned pending, ArrayRef<Value> values);
+  /// As wgmmaFence(), with values that pass through.
+  Values wgmmaFence(ArrayRef<Value> values);
+  /// acc = A B (first) or acc += A B, m64 n `n` k16, both operands K-major in
+  /// shared memory. `acc` is a struct of n/2 f32.
+  Value wgmmaSS(Value descA, Value descB, Value acc, unsigned n, bool first,
+                bool bf16);
+  /// acc += A B, m64 n `n` k16, A (4 x i32) in registers, B MN-major in shared
+  /// memory.
+  Values wgmmaRS(ArrayRef<Value> a, Value descB, ArrayRef<Value> acc, unsigned n,
+                 bool bf16);
+  Value undefAcc(unsigned n);
+  Values unpackAcc(Value acc, unsigned n);
+
+  //===--- Inline PTX -------------------------------------------------------===//
+  /// One instruction under a predicate; operands are $0, $1, ...
+  void ptxIf(StringRef code, ValueRange operands, Value pred);
+  /// Inline assembly with one i32 result ($0), operands from $1.
+  Value ptx32(StringRef code, ValueRange operands);
+  /// Reads an i32 from global memory where `pred`, else gives `otherwise`.
+  Value loadGlobalIf(Value ptr, int32_t otherwise, Value pred);
+
+private:
+  /// Inline assembly whose `tied` operands are read and written.
+  Values tiedAsm(StringRef text, ArrayRef<Value> tied, ArrayRef<Value> extra);
+  Value constant(Attribute value, Type type);
+  Value intrinsic(StringRef name, ValueRange operands, Type type);
+
+  OpBuilder &builder;
+  Location loc;
+  Operation *func = nullptr;
+  Region *body = nullptr;
+  Operation *shared = nullptr;
+  Value sharedAddress;
+  llvm::DenseMap<std::pair<Attribute, Type>, Value> constants;
+};
+
+} // namespace mlir::pbs
+
+#endif // PBS_LIB_CONVERSION_PBSTONVVM_KERNELBUILDER_H
