@@ -20,3 +20,17 @@ function(pbs_use_static_llvm)
     endif()
   endforeach()
 endfunction()
+
+# Adds a unit test executable `name` (GoogleTest) that lit runs:
+#   pbs_add_unittest(name source... [LIBS library...])
+# test/<dir>/<name>.test holds its RUN line.
+function(pbs_add_unittest name)
+  cmake_parse_arguments(ARG "" "" "LIBS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest
+    GTest::gtest_main)
+  set_property(GLOBAL APPEND PROPERTY PBS_UNIT_TESTS ${name})
+endfunction()

@@ -21,22 +21,57 @@ def ExpandPass : Pass<"pbs-expand", "::mlir::func::FuncOp"> {
     Example:
 
     ```mlir
-    %o, %lse = pbs.permuted_attention %q, %k, %v {causal} : ...
+    func.func @example(%q: tensor<1x4x?x64xf32>,
+                       %k: tensor<1x2x?x64xf32>,
+                       %v: tensor<1x2x?x64xf32>)
+        -> tensor<1x4x?x64xf32> {
+      %o, %lse = pbs.permuted_attention %q, %k, %v {causal}
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>,
+           tensor<1x2x?x64xf32>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
     ```
 
     becomes
 
     ```mlir
-    %stats = pbs.proxy_stats %q, %k : ...
-    %importance = pbs.column_importance %q, %k, %stats : ...
-    %permutation = pbs.sort_segments %importance : ...
-    %kv = pbs.permute_kv %k, %v, %permutation : ...
-    %key, %value, %positions, %ranges = pbs.unpack_kv %kv : ...
-    %query_pool = pbs.pool %q : ...
-    %key_pool = pbs.pool %key : ...
-    %scores = pbs.block_scores %query_pool, %key_pool : ...
-    %list = pbs.select_blocks %scores, %q, %kv : ...
-    %o, %lse = pbs.sparse_attention %q, %kv, %list {causal} : ...
+    func.func @example(%q: tensor<1x4x?x64xf32>,
+                       %k: tensor<1x2x?x64xf32>,
+                       %v: tensor<1x2x?x64xf32>)
+        -> tensor<1x4x?x64xf32> {
+      %stats = pbs.proxy_stats %q, %k
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x4x128x2xf32>
+      %importance = pbs.column_importance %q, %k, %stats
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x4x128x2xf32>)
+        -> tensor<1x2x?xf32>
+      %permutation = pbs.sort_segments %importance
+        : (tensor<1x2x?xf32>) -> !pbs.permutation<1x2x?, segment = 256>
+      %kv = pbs.permute_kv %k, %v, %permutation
+        : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>,
+           !pbs.permutation<1x2x?, segment = 256>)
+        -> !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>
+      %key, %value, %positions, %ranges = pbs.unpack_kv %kv
+        : (!pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>,
+            tensor<1x2x?xi32>, tensor<1x2x?x2xi32>)
+      %query_pool = pbs.pool %q
+        : (tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32>
+      %key_pool = pbs.pool %key
+        : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+      %scores = pbs.block_scores %query_pool, %key_pool
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x4x?x?xf32>
+      %list = pbs.select_blocks %scores, %q, %kv
+        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+      %o, %lse = pbs.sparse_attention %q, %kv, %list {causal}
+        : (tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
     ```
   }];
   let dependentDialects = ["::mlir::pbs::PBSDialect"];
@@ -62,6 +97,50 @@ def FusePermutationPass
 
     Cost model: always profitable. The fused kernel reads the keys once less
     than importance, gather and pool do, and does the same arithmetic.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>,
+                       %k: tensor<1x2x?x64xf32>,
+                       %v: tensor<1x2x?x64xf32>,
+                       %stats: tensor<1x4x128x2xf32>)
+        -> (!pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, tensor<1x2x?x64xf32>) {
+      %importance = pbs.column_importance %q, %k, %stats
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x4x128x2xf32>)
+        -> tensor<1x2x?xf32>
+      %permutation = pbs.sort_segments %importance
+        : (tensor<1x2x?xf32>) -> !pbs.permutation<1x2x?, segment = 256>
+      %kv = pbs.permute_kv %k, %v, %permutation
+        : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>,
+           !pbs.permutation<1x2x?, segment = 256>)
+        -> !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>
+      %key, %value, %positions, %ranges = pbs.unpack_kv %kv
+        : (!pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>,
+            tensor<1x2x?xi32>, tensor<1x2x?x2xi32>)
+      %key_pool = pbs.pool %key
+        : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+      return %kv, %key_pool : !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, tensor<1x2x?x64xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>,
+                       %k: tensor<1x2x?x64xf32>,
+                       %v: tensor<1x2x?x64xf32>,
+                       %stats: tensor<1x4x128x2xf32>)
+        -> (!pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, tensor<1x2x?x64xf32>) {
+      %kv, %key_pool, %importance = pbs.fused_permute_kv %q, %k, %v, %stats
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>,
+           tensor<1x2x?x64xf32>, tensor<1x4x128x2xf32>)
+        -> (!pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+            tensor<1x2x?x64xf32>, tensor<1x2x?xf32>)
+      return %kv, %key_pool : !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, tensor<1x2x?x64xf32>
+    }
+    ```
   }];
   let dependentDialects = ["::mlir::pbs::PBSDialect"];
   let statistics = [
@@ -85,6 +164,41 @@ def FuseSelectionPass : Pass<"pbs-fuse-selection", "::mlir::func::FuncOp"> {
 
     Cost model: always profitable. It saves writing and reading `Hq * (M / Tq) *
     (N / Tk)` floats and does the same arithmetic.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>,
+                       %key_pool: tensor<1x2x?x64xf32>,
+                       %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal> {
+      %query_pool = pbs.pool %q
+        : (tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32>
+      %scores = pbs.block_scores %query_pool, %key_pool
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x4x?x?xf32>
+      %list = pbs.select_blocks %scores, %q, %kv
+        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+      return %list : !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>,
+                       %key_pool: tensor<1x2x?x64xf32>,
+                       %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal> {
+      %list, %scores = pbs.fused_select_blocks %q, %key_pool, %kv
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> (!pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>,
+            tensor<1x4x?x?xf32>)
+      return %list : !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+    }
+    ```
   }];
   let dependentDialects = ["::mlir::pbs::PBSDialect"];
   let statistics = [

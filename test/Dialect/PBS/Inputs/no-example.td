@@ -1,0 +1,3 @@
+def PBS_BareOp : PBS_Op<"bare"> {
+  let description = [{ Has no example. }];
+}

@@ -1,0 +1,40 @@
+# Configuration of lit for the whole test suite.
+import os
+
+import lit.formats
+from lit.llvm import llvm_config
+
+config.name = "pbs"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "lib"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.pbs_obj_root, "test")
+
+bin_dir = os.path.join(config.pbs_obj_root, "bin")
+lib_dir = os.path.join(config.pbs_obj_root, "lib")
+
+llvm_config.with_environment(
+    "PATH", [bin_dir, config.llvm_tools_dir], append_path=True)
+# No test reads or fills the user's cache.
+llvm_config.with_environment(
+    "PBS_CACHE_DIR", os.path.join(config.test_exec_root, "cache"))
+llvm_config.with_environment(
+    "PYTHONPATH", os.path.join(config.pbs_src_root, "python"),
+    append_path=True)
+llvm_config.with_environment("PBS_LIBRARY", os.path.join(lib_dir, "libpbs.so"))
+llvm_config.with_system_environment(
+    ["CUDA_HOME", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_PRELOAD"])
+
+config.substitutions.append(("%bin", bin_dir))
+config.substitutions.append(("%lib", lib_dir))
+config.substitutions.append(("%src", config.pbs_src_root))
+config.substitutions.append(("%python", config.python))
+
+if config.pbs_sanitize:
+    config.available_features.add("sanitizer")
+if llvm_config.use_llvm_tool("ptxas", search_env="PTXAS") or os.path.exists(
+        "/usr/local/cuda/bin/ptxas"):
+    config.available_features.add("ptxas")
+
+llvm_config.use_default_substitutions()
