@@ -34,7 +34,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         results = os.path.join(scratch, "results.json")
         subprocess.run(
-            [find_lit(args.build), "-v", "--no-progress-bar", "-j", args.jobs,
+            [sys.executable, find_lit(args.build), "-v", "--no-progress-bar", "-j", args.jobs,
              "--timeout", "1200", "--filter", args.filter, "-o", results,
              os.path.join(args.build, "test")], check=False)
         try:

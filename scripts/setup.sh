@@ -6,7 +6,7 @@ set -eu
 packages="g++ cmake ninja-build make git ca-certificates ccache
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools
   zlib1g-dev libzstd-dev libgtest-dev
-  python3 python3-numpy python3-pytest"
+  python3 python3-numpy python3-pytest python3-psutil"
 
 say() { echo "setup: $*" >&2; }
 
