@@ -1,0 +1,260 @@
+//===- Select.cpp - Block scores and block selection ----------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+#include "Tiles.h"
+
+using namespace mlir;
+using namespace mlir::pbs::cpu;
+
+//===----------------------------------------------------------------------===//
+// Selection
+//===----------------------------------------------------------------------===//
+
+Value Selection::emitNumCandidates(CodeBuilder &b) const {
+  return b.add(ownBegin, b.sub(numBlocks, tailBegin));
+}
+
+void Selection::emitForEachCandidate(CodeBuilder &b,
+                                     function_ref<void(Value)> body) const {
+  Value gap = b.sub(tailBegin, ownBegin);
+  b.forLoop(b.index(0), emitNumCandidates(b), 1, [&](Value i) {
+    body(b.select(b.lt(i, ownBegin), i, b.add(i, gap)));
+  });
+}
+
+void Selection::emitSort(CodeBuilder &b) const {
+  Value gap = b.sub(tailBegin, ownBegin);
+  Value count = emitNumCandidates(b);
+  b.forLoop(b.index(0), count, 1, [&](Value i) {
+    Value block = b.select(b.lt(i, ownBegin), i, b.add(i, gap));
+    b.store(emitSortKey(b, b.load(scores, block), block), order, i);
+  });
+  pbs::cpu::emitSort(b, order, count);
+}
+
+Value Selection::emitSorted(CodeBuilder &b, Value i) const {
+  return emitSortedNumber(b, b.load(order, i));
+}
+
+Value Selection::emitHasNaN(CodeBuilder &b) const {
+  Value count = emitNumCandidates(b), zero = b.index(0);
+  Type type = b.getI1Type();
+  return b.ifElse(
+      b.lt(zero, count), type,
+      [&]() -> Values {
+        Value last = emitSorted(b, b.sub(count, b.index(1)));
+        return {b.isNaN(b.load(scores, last))};
+      },
+      [&]() -> Values { return {b.constant(type, 0)}; })[0];
+}
+
+void Selection::emitList(CodeBuilder &b, Value block) const {
+  b.setBit(bits, row, block);
+}
+
+Value Selection::emitMinPosition(CodeBuilder &b, Value block) const {
+  Value position = b.load(ranges, {batch, keyHead, block, b.index(0)});
+  return b.intCast(position, b.getIndexType());
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+/// Splits a work item into batch, head and query block, blocks fastest.
+static Values splitItem(CodeBuilder &b, Value item, Value heads, Value blocks) {
+  Value batchAndHead = b.div(item, blocks);
+  return {b.div(batchAndHead, heads), b.rem(batchAndHead, heads),
+          b.rem(item, blocks)};
+}
+
+static void emitClear(CodeBuilder &b, Value bits, ValueRange row) {
+  b.forLoop(b.index(0), b.dim(bits, 3), 1, [&](Value word) {
+    Values at(row);
+    at.push_back(word);
+    b.store(b.i32(0), bits, at);
+  });
+}
+
+/// Fills in all but the scores.
+static Selection emitSelection(CodeBuilder &b, const BlockChoice &choice,
+                               ValueRange row) {
+  Value zero = b.index(0), one = b.index(1);
+  Value numQueries = b.dim(choice.query, 2);
+  Value numKeys = b.dim(choice.positions, 2);
+  Value heads = b.dim(choice.query, 1);
+  Selection result;
+  result.causal = choice.causal;
+  result.bits = choice.bits;
+  result.ranges = choice.ranges;
+  result.row = Values(row);
+  result.batch = row[0];
+  result.keyHead = b.div(b.mul(row[1], b.dim(choice.ranges, 1)), heads);
+  result.numBlocks = b.dim(choice.ranges, 2);
+
+  Value size = b.index(choice.queryBlock);
+  Value first = b.mul(row[2], size);
+  Value end = b.min(b.add(first, size), numQueries);
+  Value offset = b.sub(numKeys, numQueries);
+  Value low = b.max(b.add(first, offset), zero);
+  result.high = b.sub(b.add(end, offset), one);
+  // Query blocks before the first key have no own segment.
+  Value segment = b.index(choice.segment);
+  Value perSegment = b.index(choice.segment / choice.keyBlock);
+  Value lastOwn = b.div(b.max(result.high, zero), segment);
+  Value ownEnd = b.mul(b.add(lastOwn, one), perSegment);
+  Value hasOwn = b.bitAnd(b.le(zero, result.high), b.lt(zero, numKeys));
+  result.ownBegin =
+      b.select(hasOwn, b.mul(b.div(low, segment), perSegment), zero);
+  result.ownEnd = b.select(hasOwn, b.min(ownEnd, result.numBlocks), zero);
+  result.tailBegin = choice.causal ? result.numBlocks : result.ownEnd;
+
+  Value length = result.numBlocks;
+  result.scores = b.localRow(length, b.getF32Type());
+  result.order = b.localRow(length, b.getI64Type());
+  return result;
+}
+
+static void emitChoice(CodeBuilder &b, const BlockChoice &choice,
+                       Selection &selection) {
+  emitClear(b, selection.bits, selection.row);
+  choice.stopRule.emitChoice(b, selection);
+  choice.forcedSet.emitForced(b, selection);
+}
+
+/// `scale * dot`, in f64, of two rows of f32 of which `left` and `right` load a
+/// vector.
+static Value emitScore(CodeBuilder &b, int64_t dim, double scale,
+                       function_ref<Value(Value, int64_t)> left,
+                       function_ref<Value(Value, int64_t)> right) {
+  int64_t lanes = getDimLanes(b, dim);
+  Type f64 = b.getF64Type();
+  Value none = b.constant(vectorOf(f64, lanes), 0.0);
+  Value sum =
+      b.forLoop(b.index(0), b.index(dim), lanes, none,
+                [&](Value d, ValueRange args) -> Values {
+                  return {b.fma(b.castf(left(d, lanes), f64),
+                                b.castf(right(d, lanes), f64), args[0])};
+                })[0];
+  Value dot = b.reduceAdd(sum);
+  return b.castf(b.mulf(dot, b.f64(scale)), b.getF32Type());
+}
+
+static int64_t dimOf(Value memref) {
+  return cast<MemRefType>(memref.getType()).getShape().back();
+}
+
+void BlockScoresKernel::emit(CodeBuilder &b, Value item) const {
+  Value heads = b.dim(queryPool, 1);
+  Values row = splitItem(b, item, heads, b.dim(queryPool, 2));
+  Value keyHead = b.div(b.mul(row[1], b.dim(keyPool, 1)), heads);
+  b.forLoop(b.index(0), b.dim(keyPool, 2), 1, [&](Value block) {
+    Value score = emitScore(
+        b, dimOf(keyPool), scale,
+        [&](Value d, int64_t lanes) {
+          return b.loadVector(queryPool, {row[0], row[1], row[2], d}, lanes);
+        },
+        [&](Value d, int64_t lanes) {
+          return b.loadVector(keyPool, {row[0], keyHead, block, d}, lanes);
+        });
+    b.store(score, scores, {row[0], row[1], row[2], block});
+  });
+}
+
+void SelectBlocksKernel::emit(CodeBuilder &b, Value item) const {
+  Values row =
+      splitItem(b, item, b.dim(choice.query, 1), b.dim(choice.bits, 2));
+  Selection selection = emitSelection(b, choice, row);
+  selection.emitForEachCandidate(b, [&](Value block) {
+    Value score = b.load(scores, {row[0], row[1], row[2], block});
+    b.store(score, selection.scores, block);
+  });
+  emitChoice(b, choice, selection);
+}
+
+void FusedSelectBlocksKernel::emit(CodeBuilder &b, Value item) const {
+  Values row =
+      splitItem(b, item, b.dim(choice.query, 1), b.dim(choice.bits, 2));
+  Selection selection = emitSelection(b, choice, row);
+  int64_t dim = dimOf(keyPool);
+  Value queryPool = b.localTile({dim}, b.getF32Type());
+  Value first = b.mul(row[2], b.index(choice.queryBlock));
+  Value count =
+      b.min(b.index(choice.queryBlock), b.sub(b.dim(choice.query, 2), first));
+  auto rowIndex = [&](Value i) { return b.add(first, i); };
+  RowSource rows = {choice.query, row[0], row[1], rowIndex};
+  pool.emitPool(b, rows, count, dim,
+                [&](Value d, Value v) { b.store(v, queryPool, d); });
+
+  if (scores)
+    b.forLoop(b.index(0), selection.numBlocks, 1, [&](Value block) {
+      b.store(b.negInf(b.getF32Type()), scores,
+              {row[0], row[1], row[2], block});
+    });
+  selection.emitForEachCandidate(b, [&](Value block) {
+    Value score = emitScore(
+        b, dim, scale,
+        [&](Value d, int64_t lanes) {
+          return b.loadVector(queryPool, d, lanes);
+        },
+        [&](Value d, int64_t lanes) {
+          return b.loadVector(keyPool, {row[0], selection.keyHead, block, d},
+                              lanes);
+        });
+    b.store(score, selection.scores, block);
+    if (scores)
+      b.store(score, scores, {row[0], row[1], row[2], block});
+  });
+  emitChoice(b, choice, selection);
+}
+
+void FullBlockListKernel::emit(CodeBuilder &b, Value item) const {
+  Value heads = b.dim(query, 1), numQueries = b.dim(query, 2);
+  Values row = splitItem(b, item, heads, b.dim(bits, 2));
+  Value keyHead = b.div(b.mul(row[1], b.dim(ranges, 1)), heads);
+  Value size = b.index(queryBlock);
+  Value end = b.min(b.mul(b.add(row[2], b.index(1)), size), numQueries);
+  // One past the last position of the query block.
+  Value seen = b.add(end, b.sub(b.dim(positions, 2), numQueries));
+  emitClear(b, bits, row);
+  b.forLoop(b.index(0), b.dim(ranges, 2), 1, [&](Value block) {
+    if (!causal) {
+      b.setBit(bits, row, block);
+      return;
+    }
+    Value min = b.load(ranges, {row[0], keyHead, block, b.index(0)});
+    b.ifThen(b.lt(b.intCast(min, b.getIndexType()), seen),
+             [&] { b.setBit(bits, row, block); });
+  });
+}
+
+void BlockListFromIndicesKernel::emit(CodeBuilder &b, Value item) const {
+  Values row = splitItem(b, item, b.dim(bits, 1), b.dim(bits, 2));
+  Value zero = b.index(0), numBlocks = b.dim(ranges, 2);
+  emitClear(b, bits, row);
+  auto report = [&](Value wrong) {
+    if (!status)
+      return;
+    b.ifThen(wrong, [&] {
+      Values at(cast<MemRefType>(status.getType()).getRank(), zero);
+      b.store(b.i32(kInvalidBlockList), status, at);
+    });
+  };
+  Value length = b.intCast(b.load(count, row), b.getIndexType());
+  Value end = b.min(length, b.dim(indices, 3));
+  report(b.bitOr(b.lt(length, zero), b.lt(end, length)));
+  b.forLoop(zero, b.max(end, zero), 1, [&](Value i) {
+    Values at = row;
+    at.push_back(i);
+    Value block = b.intCast(b.load(indices, at), b.getIndexType());
+    // As unsigned numbers negative indices are out of range, too.
+    b.ifElse(
+        b.ult(block, numBlocks), [&] { report(b.setBit(bits, row, block)); },
+        [&] { report(b.constant(b.getI1Type(), 1)); });
+  });
+}
