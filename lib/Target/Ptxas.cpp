@@ -1,4 +1,5 @@
-//===- Ptxas.cpp - PTX to cubin with NVIDIA's assembler ----------------------===//
+//===- Ptxas.cpp - PTX to cubin with NVIDIA's assembler
+//----------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -147,8 +148,8 @@ static ProcessResult runProcess(const std::vector<std::string> &arguments,
   posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
   posix_spawn_file_actions_adddup2(&actions, fds[1], 2);
   pid_t pid = -1;
-  result.errnum = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(),
-                              environ);
+  result.errnum =
+      posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   close(fds[1]);
   if (result.errnum != 0) {
@@ -208,14 +209,14 @@ PtxasResult pbs::assemblePtx(const std::string &ptx,
     written = bool(file);
   }
   if (!written) {
-    result.error = "cannot write a temporary file: " +
-                   std::string(std::strerror(errno)) + " (" + input.path + ")";
+    result.error =
+        "cannot write a temporary file: " + std::string(std::strerror(errno)) +
+        " (" + input.path + ")";
     return result;
   }
-  ProcessResult run =
-      runProcess({ptxas, "-arch=" + options.chip, "-O3", "-v", input.path, "-o",
-                  output.path},
-                 options.timeoutSeconds);
+  ProcessResult run = runProcess({ptxas, "-arch=" + options.chip, "-O3", "-v",
+                                  input.path, "-o", output.path},
+                                 options.timeoutSeconds);
   result.log = run.output;
   if (!run.started) {
     result.error = "cannot start '" + ptxas +

@@ -4,7 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A bundle holds the plans of one program with their guards and all code. It is
-// what pbs-compile writes, what the disk cache stores and what the runtime runs.
+// what pbs-compile writes, what the disk cache stores and what the runtime
+// runs.
 //
 //===----------------------------------------------------------------------===//
 

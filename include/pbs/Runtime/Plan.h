@@ -3,9 +3,10 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the compiler hands to the runtime: kernels, grids, workspace and argument
-// bindings, with every size an integer expression over shape symbols and device
-// symbols. No MLIR, no allocation, no host synchronisation is needed to run it.
+// What the compiler hands to the runtime: kernels, grids, workspace and
+// argument bindings, with every size an integer expression over shape symbols
+// and device symbols. No MLIR, no allocation, no host synchronisation is needed
+// to run it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,9 +45,9 @@ struct ExprOp {
     Mod,
     Min,
     Max,
-    Equal,        ///< 1 or 0
-    LessOrEqual,  ///< 1 or 0
-    And           ///< 1 if both are not 0
+    Equal,       ///< 1 or 0
+    LessOrEqual, ///< 1 or 0
+    And          ///< 1 if both are not 0
   };
   Kind kind;
   int64_t value = 0;
@@ -140,8 +141,8 @@ struct KernelParam {
   uint32_t dim = 0;
   Expr expr;
   float value = 0;
-  /// Tensor maps: elements of the box, innermost first, and the swizzle in bytes
-  /// (0, 32, 64 or 128).
+  /// Tensor maps: elements of the box, innermost first, and the swizzle in
+  /// bytes (0, 32, 64 or 128).
   std::vector<uint32_t> box;
   uint32_t swizzle = 0;
 };
@@ -152,7 +153,8 @@ struct Kernel {
   enum class Target : uint8_t { CPU, CUDA };
   std::string name;
   Target target = Target::CPU;
-  /// Symbol in the code image. CPU: `void (const uint64_t *slots, int64_t item)`.
+  /// Symbol in the code image. CPU: `void (const uint64_t *slots, int64_t
+  /// item)`.
   std::string symbol;
   uint32_t image = 0;
   /// CUDA: threads of a block and bytes of dynamic shared memory.
@@ -180,8 +182,8 @@ struct Step {
   /// Memset: the buffer `buffers[0]` is set to zero bytes.
 };
 
-/// A kernel may report an error of its input in a status buffer of `i32`: word 0
-/// is 0 or the number of a message (from 1), the other words are its details.
+/// A kernel may report an error of its input in a status buffer of `i32`: word
+/// 0 is 0 or the number of a message (from 1), the other words are its details.
 struct StatusBuffer {
   uint32_t workspace;
   /// Messages with `{0}`, `{1}`, ... for the details.

@@ -1,4 +1,5 @@
-//===- ChipTable.h - Facts about the chips we compile for --------------------===//
+//===- ChipTable.h - Facts about the chips we compile for
+//--------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,8 +22,8 @@ struct ChipInfo {
   std::string_view name;
   /// Compute capability of the devices that run its code.
   int major, minor;
-  /// Code runs on exactly this capability (the "a" targets), else on later minor
-  /// versions too.
+  /// Code runs on exactly this capability (the "a" targets), else on later
+  /// minor versions too.
   bool exact;
   /// Bytes of shared memory one block can have.
   unsigned sharedBytesPerBlock;

@@ -1,4 +1,5 @@
-//===- Ptxas.h - PTX to cubin with NVIDIA's assembler ------------------------===//
+//===- Ptxas.h - PTX to cubin with NVIDIA's assembler
+//------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -43,8 +44,8 @@ struct PtxasResult {
 /// $VIRTUAL_ENV. Returns "" and fills `error` with the places tried.
 std::string findPtxas(const PtxasOptions &options, std::string &error);
 
-/// Version line of the ptxas at `path` ("" if it does not run): part of the key of
-/// a compiled kernel.
+/// Version line of the ptxas at `path` ("" if it does not run): part of the key
+/// of a compiled kernel.
 std::string ptxasVersion(const std::string &path);
 
 /// Assembles `ptx`. Thread-safe.

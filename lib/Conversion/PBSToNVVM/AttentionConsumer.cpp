@@ -1,12 +1,13 @@
-//===- AttentionConsumer.cpp - The two consumer warpgroups -------------------===//
+//===- AttentionConsumer.cpp - The two consumer warpgroups
+//-------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // FlashAttention-3's schedule: Q K^T of the next block is issued before P V of
-// this one and the softmax runs while both are in flight; named barriers make the
-// two warpgroups take turns on the tensor cores. Blocks that need a mask come
-// first, in a loop of their own, so that the main loop has none.
+// this one and the softmax runs while both are in flight; named barriers make
+// the two warpgroups take turns on the tensor cores. Blocks that need a mask
+// come first, in a loop of their own, so that the main loop has none.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,15 +27,15 @@ static constexpr unsigned kKeys = kAttentionBlock;
 /// Position of a key past the end: greater than every row's.
 static constexpr int32_t kNoPosition = 0x7fffffff;
 
-/// Accumulator element i belongs to row 8 * accRow(i) of the thread's rows and to
-/// column 8 * (i / 4) + (i & 1) (PTX ISA, wgmma accumulator fragment).
+/// Accumulator element i belongs to row 8 * accRow(i) of the thread's rows and
+/// to column 8 * (i / 4) + (i & 1) (PTX ISA, wgmma accumulator fragment).
 static unsigned accRow(unsigned i) { return (i / 2) % 2; }
 
 Values AttentionEmitter::State::flat() const {
   Values all;
-  for (ArrayRef<Value> part : {ArrayRef<Value>(o), ArrayRef<Value>(p),
-                               ArrayRef<Value>(m), ArrayRef<Value>(l),
-                               ArrayRef<Value>(pending)})
+  for (ArrayRef<Value> part :
+       {ArrayRef<Value>(o), ArrayRef<Value>(p), ArrayRef<Value>(m),
+        ArrayRef<Value>(l), ArrayRef<Value>(pending)})
     all.append(part.begin(), part.end());
   all.push_back(j);
   all.push_back(step);
@@ -57,8 +58,8 @@ void AttentionEmitter::emitConsumer() {
   wg = b.add(b.lshr(warp, 2), -1);
   wgThread = b.and_(tid, kWarpgroup - 1);
   signals = b.cmp(Cmp::EQ, wgThread, 0);
-  rowInTile = b.add(b.add(b.mul(wg, 64), b.mul(b.and_(warp, 3), 16)),
-                    b.lshr(lane, 2));
+  rowInTile =
+      b.add(b.add(b.mul(wg, 64), b.mul(b.and_(warp, 3), 16)), b.lshr(lane, 2));
   column = b.mul(b.and_(lane, 3), 2);
   scale = param(params.scale);
   negScale = b.fneg(scale);
@@ -98,8 +99,8 @@ void AttentionEmitter::emitConsumer() {
 AttentionEmitter::ConsumerItem AttentionEmitter::readItem(Value round) {
   b.mbarWait(b.gepBytes(b.sharedBase(), shared.workFull), b.and_(round, 1));
   auto field = [&](unsigned i) {
-    Value v = b.loadVolatile(
-        b.gepBytes(b.sharedBase(), shared.work + 4 * i), b.i32);
+    Value v =
+        b.loadVolatile(b.gepBytes(b.sharedBase(), shared.work + 4 * i), b.i32);
     return b.uniform(v);
   };
   ConsumerItem item;
@@ -125,9 +126,9 @@ Value AttentionEmitter::emitItem(const ConsumerItem &read, Value step) {
     item.limit[0] = item.limit[1] = b.add(keys, -1);
   }
   if (masksByPosition())
-    item.positionsRow = b.gepBytes(
-        param(params.positions),
-        b.mul(b.mul(b.zext64(item.kvRow), b.zext64(keys)), 4));
+    item.positionsRow =
+        b.gepBytes(param(params.positions),
+                   b.mul(b.mul(b.zext64(item.kvRow), b.zext64(keys)), 4));
 
   item.qStage = b.and_(item.round, 1);
   b.mbarWait(slot(shared.qFull, item.qStage, 8),
@@ -250,8 +251,7 @@ AttentionEmitter::State AttentionEmitter::emitStep(const ConsumerItem &item,
   Values scores = gemmQK(item, newStage);
   b.wgmmaCommit();
   if (late) {
-    Values scaled =
-        rescale(ArrayRef<Value>(op).take_front(numO), s.pending);
+    Values scaled = rescale(ArrayRef<Value>(op).take_front(numO), s.pending);
     std::copy(scaled.begin(), scaled.end(), op.begin());
   }
   b.mbarWait(slot(shared.vFull, oldStage, 8), oldRound);
@@ -330,9 +330,9 @@ AttentionEmitter::loadMaskInput(const ConsumerItem &item, Value step) {
       slot(shared.index, b.and_(step, kIndexRing - 1), 4), b.i32);
   if (masksByPosition()) {
     Value key = b.add(b.mul(input.block, kAttentionBlock), wgThread);
-    input.position = b.loadGlobalIf(
-        b.gepBytes(item.positionsRow, b.mul(b.zext64(key), 4)), kNoPosition,
-        b.cmp(Cmp::LT, key, param(params.keys)));
+    input.position =
+        b.loadGlobalIf(b.gepBytes(item.positionsRow, b.mul(b.zext64(key), 4)),
+                       kNoPosition, b.cmp(Cmp::LT, key, param(params.keys)));
   }
   return input;
 }
@@ -367,8 +367,8 @@ Values AttentionEmitter::applyMask(const ConsumerItem &item, ArrayRef<Value> s,
     Value pair = b.load(b.gepBytes(base, 32 * j), b.vec2i32(), 8);
     for (unsigned e = 0; e < 4; ++e) {
       unsigned i = 4 * j + e;
-      Value hidden = b.cmp(Cmp::LT, item.limit[accRow(i)],
-                           b.extractElement(pair, i & 1));
+      Value hidden =
+          b.cmp(Cmp::LT, item.limit[accRow(i)], b.extractElement(pair, i & 1));
       out[i] = b.select(hidden, b.negInf(), s[i]);
     }
   }
@@ -396,11 +396,10 @@ static Value reduceRow(ArrayRef<Value> s, unsigned row,
   return combine(combine(acc[0], acc[1]), combine(acc[2], acc[3]));
 }
 
-/// Online softmax in the exp2 domain. `guard` keeps rows without a visible key so
-/// far at p = 0: -inf minus -inf would be NaN.
-AttentionEmitter::Softmax AttentionEmitter::softmax(ArrayRef<Value> s,
-                                                    ArrayRef<Value> m,
-                                                    bool guard) {
+/// Online softmax in the exp2 domain. `guard` keeps rows without a visible key
+/// so far at p = 0: -inf minus -inf would be NaN.
+AttentionEmitter::Softmax
+AttentionEmitter::softmax(ArrayRef<Value> s, ArrayRef<Value> m, bool guard) {
   Softmax r;
   Value shift[2];
   for (unsigned h = 0; h < 2; ++h) {
@@ -419,8 +418,8 @@ AttentionEmitter::Softmax AttentionEmitter::softmax(ArrayRef<Value> s,
   for (unsigned i = 0; i < s.size(); ++i)
     r.p.push_back(b.ex2(b.fma(s[i], scale, shift[accRow(i)])));
   for (unsigned h = 0; h < 2; ++h)
-    r.sum.push_back(reduceRow(
-        r.p, h, [&](Value a, Value c) { return b.fadd(a, c); }));
+    r.sum.push_back(
+        reduceRow(r.p, h, [&](Value a, Value c) { return b.fadd(a, c); }));
   return r;
 }
 
@@ -466,8 +465,8 @@ void AttentionEmitter::emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
   // A select, not a factor of zero: 0 * NaN of a masked V would not be 0.
   Values scaled;
   for (unsigned i = 0; i < o.size(); ++i)
-    scaled.push_back(b.select(empty[accRow(i)], b.cf(0),
-                              b.fmul(o[i], inverse[accRow(i)])));
+    scaled.push_back(
+        b.select(empty[accRow(i)], b.cf(0), b.fmul(o[i], inverse[accRow(i)])));
 
   if (spec.writeLse) {
     constexpr float kLn2 = 0.693147180559945f;
@@ -486,9 +485,9 @@ void AttentionEmitter::emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
     }
   }
 
-  // Registers -> this warpgroup's rows of the Q tile, swizzled as the tensor map
-  // expects -> TMA store, which clips at M. stmatrix x4: lane L gives the address
-  // of row L % 8 of matrix L / 8.
+  // Registers -> this warpgroup's rows of the Q tile, swizzled as the tensor
+  // map expects -> TMA store, which clips at M. stmatrix x4: lane L gives the
+  // address of row L % 8 of matrix L / 8.
   Value row = b.add(b.mul(b.and_(warp, 3), 16), b.and_(lane, 15));
   Value half = b.lshr(lane, 4);
   Value rowAddress = b.add(item.qAddress, b.mul(row, kSwizzleBytes));
@@ -500,8 +499,8 @@ void AttentionEmitter::emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
                               spec.bf16));
     constexpr unsigned stepsPerBox = kSwizzleElements / kStepK;
     Value chunk = b.xor_(b.add(half, c % stepsPerBox * 2), swizzle);
-    Value at = b.add(b.add(rowAddress, b.mul(chunk, 16)),
-                     c / stepsPerBox * kBoxBytes);
+    Value at =
+        b.add(b.add(rowAddress, b.mul(chunk, 16)), c / stepsPerBox * kBoxBytes);
     b.stmatrix4(b.intToShared(at), regs);
   }
   b.fenceProxyAsync();

@@ -1,4 +1,5 @@
-//===- AttentionEmitter.h - Shared state of the attention kernel -------------===//
+//===- AttentionEmitter.h - Shared state of the attention kernel
+//-------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -49,13 +50,13 @@ struct SharedLayout {
 
   unsigned tile; ///< bytes of a 128 x D tile
   unsigned stages;
-  unsigned q, k, v;         ///< 2 Q tiles, `stages` K tiles, `stages` V tiles
-  unsigned positions;       ///< 128 i32 per consumer warpgroup
-  unsigned work;            ///< the work slot
-  unsigned index;           ///< kIndexRing block indices
-  unsigned qFull, qEmpty;   ///< barriers, 8 bytes each, one per Q tile
-  unsigned kFull, kEmpty;   ///< one per stage
-  unsigned vFull, vEmpty;   ///< one per stage
+  unsigned q, k, v;       ///< 2 Q tiles, `stages` K tiles, `stages` V tiles
+  unsigned positions;     ///< 128 i32 per consumer warpgroup
+  unsigned work;          ///< the work slot
+  unsigned index;         ///< kIndexRing block indices
+  unsigned qFull, qEmpty; ///< barriers, 8 bytes each, one per Q tile
+  unsigned kFull, kEmpty; ///< one per stage
+  unsigned vFull, vEmpty; ///< one per stage
   unsigned workFull, workEmpty;
   unsigned total;
 };
@@ -77,7 +78,8 @@ public:
   void emit();
 
 private:
-  //===--- AttentionKernel.cpp ----------------------------------------------===//
+  //===--- AttentionKernel.cpp
+  //----------------------------------------------===//
   Value param(int index) { return b.param(unsigned(index)); }
   /// Address of element `i` of an array of `stride`-byte elements at `offset`.
   Value slot(unsigned offset, Value i, unsigned stride);
@@ -86,7 +88,8 @@ private:
   Value roundOf(Value step);
   bool masksByPosition() const { return spec.causal && spec.hasPositions; }
 
-  //===--- AttentionProducer.cpp --------------------------------------------===//
+  //===--- AttentionProducer.cpp
+  //--------------------------------------------===//
   void emitProducer();
   struct WorkItem {
     Value block, head, batch, kvHead, kvRow;
@@ -109,13 +112,14 @@ private:
   Value emitDenseLoads(const WorkItem &item, Value step);
   Value emitListLoads(const WorkItem &item, Value step);
 
-  //===--- AttentionConsumer.cpp --------------------------------------------===//
+  //===--- AttentionConsumer.cpp
+  //--------------------------------------------===//
   void emitConsumer();
   struct ConsumerItem {
     Value block, head, batch, kvRow, count, masked, round;
     Value qStage, qAddress, qDesc;
-    Value row0;         ///< this thread's first query row; the other is row0 + 8
-    Value limit[2];     ///< last visible position (or key index) of each row
+    Value row0;     ///< this thread's first query row; the other is row0 + 8
+    Value limit[2]; ///< last visible position (or key index) of each row
     Value positionsRow; ///< this head's positions
   };
   struct State {

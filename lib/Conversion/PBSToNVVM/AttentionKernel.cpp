@@ -1,13 +1,15 @@
-//===- AttentionKernel.cpp - The Hopper attention kernel ---------------------===//
+//===- AttentionKernel.cpp - The Hopper attention kernel
+//---------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Checks the request, lays out shared memory, declares the parameters with their
-// ABI and emits the common entry of producer and consumers.
+// Checks the request, lays out shared memory, declares the parameters with
+// their ABI and emits the common entry of producer and consumers.
 //
 //===----------------------------------------------------------------------===//
 
+#include "AbiBuilder.h"
 #include "AttentionEmitter.h"
 #include "mlir/IR/Diagnostics.h"
 #include "pbs/Target/ChipTable.h"
@@ -102,66 +104,6 @@ void AttentionEmitter::emit() {
 // Parameters and ABI
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Collects kernel parameters and their ABI entries.
-class AbiBuilder {
-public:
-  explicit AbiBuilder(OpBuilder &builder) : builder(builder) {}
-
-  int tensorMap(StringRef source, ArrayRef<int64_t> box) {
-    return append(ParamKind::TensorMap,
-                  {named("kind", "tensor_map"), named("source", source),
-                   {"box", builder.getDenseI64ArrayAttr(box)},
-                   {"dims", builder.getDenseI64ArrayAttr({3, 2, 1, 0})},
-                   {"swizzle", builder.getI64IntegerAttr(kSwizzleBytes)}});
-  }
-  int pointer(StringRef source) {
-    return append(ParamKind::Pointer,
-                  {named("kind", "pointer"), named("source", source)});
-  }
-  int workspace(StringRef source, int64_t bytes) {
-    return append(ParamKind::Pointer,
-                  {named("kind", "workspace"), named("source", source),
-                   {"bytes", builder.getI64IntegerAttr(bytes)}});
-  }
-  int scalar(ArrayAttr expr) {
-    return append(ParamKind::I32, {named("kind", "i32"), {"expr", expr}});
-  }
-  int scale(double factor) {
-    return append(ParamKind::F32, {named("kind", "scale"),
-                                   {"factor", builder.getF64FloatAttr(factor)}});
-  }
-  /// A postfix expression from blank-separated tokens.
-  ArrayAttr expr(StringRef text) {
-    SmallVector<StringRef> tokens;
-    text.split(tokens, ' ', -1, /*KeepEmpty=*/false);
-    SmallVector<Attribute> attrs;
-    for (StringRef token : tokens) {
-      int64_t number;
-      if (token.getAsInteger(10, number))
-        attrs.push_back(builder.getStringAttr(token));
-      else
-        attrs.push_back(builder.getI64IntegerAttr(number));
-    }
-    return builder.getArrayAttr(attrs);
-  }
-
-  SmallVector<ParamKind> kinds;
-  SmallVector<Attribute> entries;
-
-private:
-  NamedAttribute named(StringRef name, StringRef value) {
-    return builder.getNamedAttr(name, builder.getStringAttr(value));
-  }
-  int append(ParamKind kind, ArrayRef<NamedAttribute> entry) {
-    kinds.push_back(kind);
-    entries.push_back(builder.getDictionaryAttr(entry));
-    return int(kinds.size()) - 1;
-  }
-  OpBuilder &builder;
-};
-} // namespace
-
 static LogicalResult verifySpec(Location loc, const AttentionKernelSpec &spec) {
   const AttentionSchedule &s = spec.schedule;
   if (spec.headDim != 64 && spec.headDim != 128)
@@ -174,9 +116,10 @@ static LogicalResult verifySpec(Location loc, const AttentionKernelSpec &spec) {
     return emitError(loc) << "expected 2 or 4 stages, got " << s.stages;
   for (unsigned n : {s.producerRegisters, s.consumerRegisters})
     if (n % 8 || n < 24 || n > 256)
-      return emitError(loc) << "expected a register count that is a multiple of "
-                               "8 between 24 and 256, got "
-                            << n;
+      return emitError(loc)
+             << "expected a register count that is a multiple of "
+                "8 between 24 and 256, got "
+             << n;
   if (s.producerRegisters + 2 * s.consumerRegisters > 3 * kRegistersAtStart)
     return emitError(loc)
            << "expected producer + 2 * consumer registers of at most "
@@ -201,11 +144,15 @@ mlir::pbs::buildAttentionKernel(OpBuilder &builder, Location loc,
 
   AbiBuilder abi(builder);
   AttentionParams params;
-  params.q = abi.tensorMap("q", {kSwizzleElements, kAttentionBlock, 1, 1});
-  params.k = abi.tensorMap("k", {kSwizzleElements, kAttentionBlock, 1, 1});
-  params.v = abi.tensorMap("v", {kSwizzleElements, kAttentionBlock, 1, 1});
+  params.q = abi.tensorMap("q", {kSwizzleElements, kAttentionBlock, 1, 1},
+                           kSwizzleBytes);
+  params.k = abi.tensorMap("k", {kSwizzleElements, kAttentionBlock, 1, 1},
+                           kSwizzleBytes);
+  params.v = abi.tensorMap("v", {kSwizzleElements, kAttentionBlock, 1, 1},
+                           kSwizzleBytes);
   // Each consumer warpgroup stores its own 64 rows.
-  params.o = abi.tensorMap("o", {kSwizzleElements, kAttentionBlock / 2, 1, 1});
+  params.o = abi.tensorMap("o", {kSwizzleElements, kAttentionBlock / 2, 1, 1},
+                           kSwizzleBytes);
   if (spec.writeLse)
     params.lse = abi.pointer("lse");
   if (spec.hasList)
@@ -234,11 +181,7 @@ mlir::pbs::buildAttentionKernel(OpBuilder &builder, Location loc,
   AttentionEmitter(b, spec, shared, params).emit();
 
   Operation *kernel = b.kernel();
-  kernel->setAttr(kernelAbiAttr, builder.getArrayAttr(abi.entries));
-  kernel->setAttr(kernelGridAttr,
-                  abi.expr("q.0 q.1 mul q.2 128 ceildiv mul "
-                           "device.num_sms min"));
-  kernel->setAttr(kernelBlockAttr, builder.getI64IntegerAttr(kThreads));
-  kernel->setAttr(kernelSharedAttr, builder.getI64IntegerAttr(shared.total));
+  abi.finish(kernel, "q.0 q.1 mul q.2 128 ceildiv mul device.num_sms min",
+             kThreads, shared.total);
   return kernel;
 }

@@ -1,4 +1,5 @@
-//===- AttentionProducer.cpp - Work items and loads of the kernel ------------===//
+//===- AttentionProducer.cpp - Work items and loads of the kernel
+//------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -25,7 +26,8 @@ void AttentionEmitter::emitProducer() {
   b.condBr(b.cmp(Cmp::EQ, warp, 0), work, exit);
   b.enter(work);
   elected = b.elect();
-  Value numBlocks = b.lshr(b.add(param(params.queries), kAttentionBlock - 1), 7);
+  Value numBlocks =
+      b.lshr(b.add(param(params.queries), kAttentionBlock - 1), 7);
   Value numItems = b.mul(param(params.batchHeads), numBlocks);
   Value grid = b.nctaid();
   Value isLane0 = b.select(b.cmp(Cmp::EQ, lane, 0), b.c32(1), zero);
@@ -48,9 +50,9 @@ void AttentionEmitter::emitProducer() {
   b.enter(body);
   WorkItem item = decode(index);
   std::pair<WorkField, Value> fields[] = {
-      {kWorkBlock, item.block},  {kWorkHead, item.head},
-      {kWorkBatch, item.batch},  {kWorkKvRow, item.kvRow},
-      {kWorkCount, item.count},  {kWorkMasked, item.masked}};
+      {kWorkBlock, item.block}, {kWorkHead, item.head},
+      {kWorkBatch, item.batch}, {kWorkKvRow, item.kvRow},
+      {kWorkCount, item.count}, {kWorkMasked, item.masked}};
   for (auto [field, value] : fields)
     b.ptxIf("st.volatile.shared.b32 [$0], $1;", {workSlot(field), value},
             elected);
@@ -68,8 +70,8 @@ void AttentionEmitter::emitProducer() {
   for (unsigned i = 0; i < shared.tile / kBoxBytes; ++i)
     b.tmaLoadIf(b.gepBytes(slot(shared.q, qStage, shared.tile), i * kBoxBytes),
                 param(params.q), qFull,
-                {b.c32(i * kSwizzleElements), b.mul(item.block, kAttentionBlock),
-                 item.head, item.batch},
+                {b.c32(i * kSwizzleElements),
+                 b.mul(item.block, kAttentionBlock), item.head, item.batch},
                 kEvictFirst, elected);
 
   Value nextStep = emitLoads(item, step);
@@ -101,8 +103,7 @@ AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
       b.smin(perGroup, b.sub(param(params.batchHeads), firstHead));
   Value rank = b.udiv(inGroup, groupHeads);
   item.block = b.sub(b.add(numBlocks, -1), rank);
-  Value batchHead =
-      b.add(firstHead, b.sub(inGroup, b.mul(rank, groupHeads)));
+  Value batchHead = b.add(firstHead, b.sub(inGroup, b.mul(rank, groupHeads)));
   item.batch = b.udiv(batchHead, param(params.heads));
   item.head = b.sub(batchHead, b.mul(item.batch, param(params.heads)));
   item.kvHead = b.udiv(item.head, param(params.group));
@@ -120,7 +121,8 @@ AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
     Value lo = b.add(row0, shift);
     Value hi = b.add(b.smin(b.add(row0, kAttentionBlock), queries), -1);
     hi = b.add(hi, shift);
-    Value loEnd = b.smax(b.add(lo, 1), zero), hiEnd = b.smax(b.add(hi, 1), zero);
+    Value loEnd = b.smax(b.add(lo, 1), zero),
+          hiEnd = b.smax(b.add(hi, 1), zero);
     if (!spec.hasPositions) {
       item.full = b.lshr(loEnd, 7);
       item.end = b.lshr(b.add(hiEnd, kAttentionBlock - 1), 7);
@@ -131,8 +133,7 @@ AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
       Value segment = b.c32(spec.segment);
       int64_t blocks = spec.segment / kAttentionBlock;
       item.full = b.mul(b.udiv(loEnd, segment), blocks);
-      item.end =
-          b.mul(b.udiv(b.add(hiEnd, spec.segment - 1), segment), blocks);
+      item.end = b.mul(b.udiv(b.add(hiEnd, spec.segment - 1), segment), blocks);
     }
     item.full = b.smin(item.full, completeBlocks);
     item.end = b.smin(item.end, numKeyBlocks);
@@ -178,9 +179,9 @@ void AttentionEmitter::countListed(WorkItem &item) {
   b.condBr(b.cmp(Cmp::LT, base, words), body, done);
   b.enter(body);
   Value word = b.add(base, lane);
-  Value bits = b.loadGlobalIf(
-      b.gepBytes(item.listRow, b.mul(b.zext64(word), 4)), 0,
-      b.cmp(Cmp::LT, word, words));
+  Value bits =
+      b.loadGlobalIf(b.gepBytes(item.listRow, b.mul(b.zext64(word), 4)), 0,
+                     b.cmp(Cmp::LT, word, words));
   Value full = b.popc(b.and_(bits, rangeMask(zero, item.full, word)));
   Value masked = b.popc(b.and_(bits, rangeMask(item.full, item.end, word)));
   b.br(head, {b.add(base, 32), b.add(nFull, full), b.add(nMasked, masked)});
@@ -232,7 +233,8 @@ Value AttentionEmitter::emitLoads(const WorkItem &item, Value step) {
   Block *none = b.newBlock(), *join = b.newBlock({b.i32});
   b.condBr(b.cmp(Cmp::LT, last, 0), none, {}, join, last);
   b.enter(none);
-  Value numKeyBlocks = b.lshr(b.add(param(params.keys), kAttentionBlock - 1), 7);
+  Value numKeyBlocks =
+      b.lshr(b.add(param(params.keys), kAttentionBlock - 1), 7);
   Value outside = b.add(numKeyBlocks, 1);
   loadBlock(item, outside, b.c32(-1), step);
   b.br(join, outside);
@@ -275,8 +277,8 @@ Value AttentionEmitter::emitListLoads(const WorkItem &item, Value step) {
   Value endWord = b.lshr(b.add(end, 31), 5);
   Block *wordHead = b.newBlock({b.i32, b.i32, b.i32});
   Block *wordBody = b.newBlock(), *passNext = b.newBlock();
-  b.br(wordHead, {b.lshr(begin, 5), passHead->getArgument(1),
-                  passHead->getArgument(2)});
+  b.br(wordHead,
+       {b.lshr(begin, 5), passHead->getArgument(1), passHead->getArgument(2)});
 
   b.enter(wordHead);
   Value word = wordHead->getArgument(0);
@@ -288,8 +290,7 @@ Value AttentionEmitter::emitListLoads(const WorkItem &item, Value step) {
   bits = b.and_(bits, rangeMask(begin, end, word));
   Block *bitHead = b.newBlock({b.i32, b.i32, b.i32});
   Block *bitBody = b.newBlock(), *wordNext = b.newBlock();
-  b.br(bitHead,
-       {bits, wordHead->getArgument(1), wordHead->getArgument(2)});
+  b.br(bitHead, {bits, wordHead->getArgument(1), wordHead->getArgument(2)});
 
   b.enter(bitHead);
   Value rest = bitHead->getArgument(0), previous = bitHead->getArgument(1),
@@ -304,8 +305,8 @@ Value AttentionEmitter::emitListLoads(const WorkItem &item, Value step) {
   b.enter(wordNext);
   b.br(wordHead, {b.add(word, 1), previous, at});
   b.enter(passNext);
-  b.br(passHead, {b.add(pass, 1), wordHead->getArgument(1),
-                  wordHead->getArgument(2)});
+  b.br(passHead,
+       {b.add(pass, 1), wordHead->getArgument(1), wordHead->getArgument(2)});
   b.enter(done);
   return passHead->getArgument(1);
 }

@@ -1,4 +1,5 @@
-//===- KernelBuilder.cpp - Emit LLVM and NVVM ops of one kernel --------------===//
+//===- KernelBuilder.cpp - Emit LLVM and NVVM ops of one kernel
+//--------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -32,14 +33,13 @@ void KernelBuilder::beginKernel(StringRef name, ArrayRef<ParamKind> params,
                                 unsigned threadsPerBlock) {
   MLIRContext *ctx = builder.getContext();
   StringRef sharedName = "pbs_shared";
-  if (Operation *parent = builder.getBlock()->getParentOp())
-    shared = SymbolTable::lookupSymbolIn(parent, sharedName);
+  shared = SymbolTable::lookupSymbolIn(builder.getBlock()->getParentOp(),
+                                       sharedName);
   if (!shared) {
     auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
-    shared = LLVM::GlobalOp::create(builder, loc, bytes, /*isConstant=*/false,
-                                    LLVM::Linkage::External, sharedName,
-                                    Attribute(), /*alignment=*/1024,
-                                    kSharedSpace);
+    shared = LLVM::GlobalOp::create(
+        builder, loc, bytes, /*isConstant=*/false, LLVM::Linkage::External,
+        sharedName, Attribute(), /*alignment=*/1024, kSharedSpace);
   }
 
   auto globalPtr = LLVM::LLVMPointerType::get(ctx, kGlobalSpace);
@@ -60,15 +60,13 @@ void KernelBuilder::beginKernel(StringRef name, ArrayRef<ParamKind> params,
       break;
     }
   }
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(ctx), types);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(ctx), types);
   auto kernel = LLVM::LLVMFuncOp::create(builder, loc, name, type);
   kernel->setAttr("nvvm.kernel", builder.getUnitAttr());
   kernel->setAttr("nvvm.maxntid", builder.getDenseI32ArrayAttr(
                                       {int32_t(threadsPerBlock), 1, 1}));
   kernel->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(1));
-  auto mapType =
-      LLVM::LLVMArrayType::get(builder.getI8Type(), kTensorMapBytes);
+  auto mapType = LLVM::LLVMArrayType::get(builder.getI8Type(), kTensorMapBytes);
   for (auto [i, kind] : llvm::enumerate(params)) {
     if (kind == ParamKind::TensorMap) {
       kernel.setArgAttr(i, "llvm.byval", TypeAttr::get(mapType));
@@ -117,7 +115,9 @@ void KernelBuilder::condBr(Value cond, Block *ifTrue, ValueRange trueArgs,
                          falseArgs);
 }
 
-void KernelBuilder::ret() { LLVM::ReturnOp::create(builder, loc, ValueRange()); }
+void KernelBuilder::ret() {
+  LLVM::ReturnOp::create(builder, loc, ValueRange());
+}
 
 //===----------------------------------------------------------------------===//
 // Integers
@@ -133,6 +133,7 @@ Value KernelBuilder::constant(Attribute value, Type type) {
   return entry;
 }
 
+Value KernelBuilder::c1(bool v) { return constant(builder.getBoolAttr(v), i1); }
 Value KernelBuilder::c32(int64_t v) {
   return constant(builder.getI32IntegerAttr(int32_t(v)), i32);
 }
@@ -284,8 +285,7 @@ Value KernelBuilder::fneg(Value a) {
 Value KernelBuilder::fcmpEq(Value a, Value b) {
   return LLVM::FCmpOp::create(builder, loc, LLVM::FCmpPredicate::oeq, a, b);
 }
-Value KernelBuilder::intrinsic(StringRef name, ValueRange operands,
-                               Type type) {
+Value KernelBuilder::intrinsic(StringRef name, ValueRange operands, Type type) {
   return LLVM::CallIntrinsicOp::create(builder, loc, type,
                                        builder.getStringAttr(name), operands)
       ->getResult(0);
@@ -303,14 +303,12 @@ Value KernelBuilder::pack16(Value lo, Value hi, bool bf16) {
   Value packed;
   if (bf16) {
     auto type = VectorType::get(2, builder.getBF16Type());
-    packed = NVVM::ConvertF32x2ToBF16x2Op::create(builder, loc, type, hi, lo,
-                                                  Value(),
-                                                  NVVM::FPRoundingMode::RN);
+    packed = NVVM::ConvertF32x2ToBF16x2Op::create(
+        builder, loc, type, hi, lo, Value(), NVVM::FPRoundingMode::RN);
   } else {
     auto type = VectorType::get(2, builder.getF16Type());
-    packed = NVVM::ConvertF32x2ToF16x2Op::create(builder, loc, type, hi, lo,
-                                                 Value(),
-                                                 NVVM::FPRoundingMode::RN);
+    packed = NVVM::ConvertF32x2ToF16x2Op::create(
+        builder, loc, type, hi, lo, Value(), NVVM::FPRoundingMode::RN);
   }
   return LLVM::BitcastOp::create(builder, loc, i32, packed);
 }
@@ -323,8 +321,8 @@ Value KernelBuilder::sharedBase() {
   if (!sharedAddress) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&body->front());
-    sharedAddress = LLVM::AddressOfOp::create(
-        builder, loc, cast<LLVM::GlobalOp>(shared));
+    sharedAddress =
+        LLVM::AddressOfOp::create(builder, loc, cast<LLVM::GlobalOp>(shared));
   }
   return sharedAddress;
 }
@@ -398,6 +396,9 @@ Value KernelBuilder::reduxAdd(Value v) {
 Value KernelBuilder::elect() {
   return NVVM::ElectSyncOp::create(builder, loc, i1, Value());
 }
+void KernelBuilder::syncWarp() {
+  NVVM::SyncWarpOp::create(builder, loc, c32(kFullMask));
+}
 void KernelBuilder::barrierAll() { NVVM::BarrierOp::create(builder, loc); }
 void KernelBuilder::barrier(Value id, unsigned threads) {
   NVVM::BarrierOp::create(builder, loc, Type(), id, c32(threads),
@@ -457,8 +458,8 @@ void KernelBuilder::tmaLoadIf(Value dst, Value map, Value bar,
                      ".L2::cache_hint [$0], [$1, {";
   Values operands{dst, map};
   for (Value coord : coords) {
-    code += (operands.size() > 2 ? ", $" : "$") +
-            std::to_string(operands.size());
+    code +=
+        (operands.size() > 2 ? ", $" : "$") + std::to_string(operands.size());
     operands.push_back(coord);
   }
   code += "}], [$" + std::to_string(operands.size()) + "], $" +
@@ -583,8 +584,8 @@ Values KernelBuilder::tiedAsm(StringRef text, ArrayRef<Value> tied,
   }
   if (!constraints.empty())
     constraints.pop_back();
-  auto dialect = LLVM::AsmDialectAttr::get(builder.getContext(),
-                                           LLVM::AsmDialect::AD_ATT);
+  auto dialect =
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT);
   Type result;
   if (types.size() == 1)
     result = types.front();
@@ -614,8 +615,8 @@ Value KernelBuilder::ptx32(StringRef code, ValueRange operands) {
   std::string constraints = "=r";
   for (Value v : operands)
     constraints += ("," + constraintOf(v.getType())).str();
-  auto dialect = LLVM::AsmDialectAttr::get(builder.getContext(),
-                                           LLVM::AsmDialect::AD_ATT);
+  auto dialect =
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT);
   return LLVM::InlineAsmOp::create(builder, loc, i32, operands, code,
                                    constraints, /*has_side_effects=*/true,
                                    /*is_align_stack=*/false,

@@ -1,11 +1,12 @@
-//===- KernelBuilder.h - Emit LLVM and NVVM ops of one kernel ----------------===//
+//===- KernelBuilder.h - Emit LLVM and NVVM ops of one kernel
+//----------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The vocabulary in which the Hopper kernels are written. It keeps the two large
-// dialect headers in one .cpp and gives the schedule files a text that reads like
-// the kernel.
+// The vocabulary in which the Hopper kernels are written. It keeps the two
+// large dialect headers in one .cpp and gives the schedule files a text that
+// reads like the kernel.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,9 +37,9 @@ class KernelBuilder {
 public:
   KernelBuilder(OpBuilder &builder, Location loc);
 
-  /// Declares the dynamic shared memory of the module (alignment 1024, which the
-  /// 128-byte swizzle needs) and the kernel, and enters its first block. Tensor
-  /// maps are passed by value (PTX ISA, tensormap in .param space).
+  /// Declares the dynamic shared memory of the module (alignment 1024, which
+  /// the 128-byte swizzle needs) and the kernel, and enters its first block.
+  /// Tensor maps are passed by value (PTX ISA, tensormap in .param space).
   void beginKernel(StringRef name, ArrayRef<ParamKind> params,
                    unsigned threadsPerBlock);
   /// The kernel begun last.
@@ -47,7 +48,8 @@ public:
 
   Type i1, i32, i64, f32;
 
-  //===--- Control flow -----------------------------------------------------===//
+  //===--- Control flow
+  //-----------------------------------------------------===//
   Block *newBlock(TypeRange types = {});
   void enter(Block *block);
   void br(Block *dest, ValueRange args = {});
@@ -58,7 +60,9 @@ public:
   }
   void ret();
 
-  //===--- Integers ---------------------------------------------------------===//
+  //===--- Integers
+  //---------------------------------------------------------===//
+  Value c1(bool v);
   Value c32(int64_t v);
   Value c64(int64_t v);
   Value add(Value a, Value b);
@@ -89,7 +93,8 @@ public:
   Value cmp(Cmp pred, Value a, int64_t b);
   Value select(Value cond, Value a, Value b);
 
-  //===--- Floating point ---------------------------------------------------===//
+  //===--- Floating point
+  //---------------------------------------------------===//
   Value cf(float v);
   Value negInf();
   Value fadd(Value a, Value b);
@@ -107,7 +112,8 @@ public:
   /// low half.
   Value pack16(Value lo, Value hi, bool bf16);
 
-  //===--- Memory -----------------------------------------------------------===//
+  //===--- Memory
+  //-----------------------------------------------------------===//
   Value sharedBase();
   Value gepBytes(Value base, Value byteOffset);
   Value gepBytes(Value base, int64_t byteOffset);
@@ -119,7 +125,8 @@ public:
   Value extractElement(Value vec, unsigned i);
   Type vec2i32();
 
-  //===--- Warp and block ---------------------------------------------------===//
+  //===--- Warp and block
+  //---------------------------------------------------===//
   Value tid();
   Value ctaid();
   Value nctaid();
@@ -130,12 +137,14 @@ public:
   Value uniform(Value v);
   Value reduxAdd(Value v);
   Value elect();
+  void syncWarp();
   void barrierAll();
   void barrier(Value id, unsigned threads);
   void barrierArrive(Value id, unsigned threads);
   void setMaxRegisters(unsigned count, bool increase);
 
-  //===--- mbarrier ---------------------------------------------------------===//
+  //===--- mbarrier
+  //---------------------------------------------------------===//
   void mbarInit(Value bar, unsigned count);
   void fenceMbarInit();
   void mbarArrive(Value bar);
@@ -143,7 +152,8 @@ public:
   void mbarExpectTxIf(Value bar, unsigned bytes, Value pred);
   void mbarWait(Value bar, Value parity);
 
-  //===--- Bulk copies ------------------------------------------------------===//
+  //===--- Bulk copies
+  //------------------------------------------------------===//
   void prefetchTensorMap(Value map);
   void tmaLoadIf(Value dst, Value map, Value bar, ValueRange coords,
                  uint64_t cachePolicy, Value pred);
@@ -153,11 +163,12 @@ public:
   void fenceProxyAsync();
   void stmatrix4(Value ptr, ArrayRef<Value> regs);
 
-  //===--- Warpgroup matrix multiply ----------------------------------------===//
+  //===--- Warpgroup matrix multiply
+  //----------------------------------------===//
   void wgmmaFence();
   void wgmmaCommit();
-  /// Waits until at most `pending` groups are in flight; the values pass through
-  /// so that no use of them can be scheduled before the wait.
+  /// Waits until at most `pending` groups are in flight; the values pass
+  /// through so that no use of them can be scheduled before the wait.
   Values wgmmaWait(unsigned pending, ArrayRef<Value> values);
   /// As wgmmaFence(), with values that pass through.
   Values wgmmaFence(ArrayRef<Value> values);
@@ -167,12 +178,13 @@ public:
                 bool bf16);
   /// acc += A B, m64 n `n` k16, A (4 x i32) in registers, B MN-major in shared
   /// memory.
-  Values wgmmaRS(ArrayRef<Value> a, Value descB, ArrayRef<Value> acc, unsigned n,
-                 bool bf16);
+  Values wgmmaRS(ArrayRef<Value> a, Value descB, ArrayRef<Value> acc,
+                 unsigned n, bool bf16);
   Value undefAcc(unsigned n);
   Values unpackAcc(Value acc, unsigned n);
 
-  //===--- Inline PTX -------------------------------------------------------===//
+  //===--- Inline PTX
+  //-------------------------------------------------------===//
   /// One instruction under a predicate; operands are $0, $1, ...
   void ptxIf(StringRef code, ValueRange operands, Value pred);
   /// Inline assembly with one i32 result ($0), operands from $1.

@@ -1,4 +1,5 @@
-//===- pbs-test-kernel.cpp - Print or assemble one kernel --------------------===//
+//===- pbs-test-kernel.cpp - Print or assemble one kernel
+//--------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -36,8 +37,7 @@ static cl::opt<bool> noLse("no-lse");
 static cl::opt<bool> late("late-rescale");
 static cl::opt<bool> anchor("anchor");
 static cl::opt<unsigned> stages("stages", cl::init(0));
-static cl::opt<unsigned> consumerRegisters("consumer-registers",
-                                           cl::init(232));
+static cl::opt<unsigned> consumerRegisters("consumer-registers", cl::init(232));
 static cl::opt<std::string> emit("emit", cl::init("mlir"),
                                  cl::desc("mlir | ptx | cubin"));
 static cl::opt<std::string> output("o", cl::init("-"));
@@ -89,8 +89,7 @@ static LogicalResult run() {
     module->print(file.os());
     return success();
   }
-  FailureOr<std::string> ptx =
-      mlir::pbs::translateGpuModulesToPtx(*module, {});
+  FailureOr<std::string> ptx = mlir::pbs::translateGpuModulesToPtx(*module, {});
   if (failed(ptx))
     return failure();
   if (emit == "ptx") {

@@ -1,11 +1,13 @@
-//===- AttentionKernel.h - The Hopper attention kernel -----------------------===//
+//===- AttentionKernel.h - The Hopper attention kernel
+//-----------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A forward attention kernel for sm_90a over all key blocks or over a block list,
-// built as an llvm.func of the LLVM and NVVM dialects. The function carries its
-// parameter ABI as attributes, from which the launch plan is written.
+// A forward attention kernel for sm_90a over all key blocks or over a block
+// list, built as an llvm.func of the LLVM and NVVM dialects. The function
+// carries its parameter ABI as attributes, from which the launch plan is
+// written.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,7 +48,8 @@ struct AttentionKernelSpec {
   int64_t headDim = 128;
   /// Element type of q, k, v and o: bf16, else f16.
   bool bf16 = true;
-  /// A key is visible to a query row iff its position does not exceed the row's.
+  /// A key is visible to a query row iff its position does not exceed the
+  /// row's.
   bool causal = true;
   /// Keys are permuted: an argument `positions` i32 [B,Hk,N] (contiguous) gives
   /// the original position of each key. Without causality positions do not
@@ -68,8 +71,9 @@ struct AttentionKernelSpec {
 /// - kernelAbiAttr: an array with one dictionary per parameter. `kind` is
 ///   "tensor_map" (with `source` one of q, k, v, o, `box` and `dims` innermost
 ///   first, `dims` naming dimensions of the source, and `swizzle` in bytes),
-///   "pointer" (`source`: lse, list, positions), "workspace" (`source`, `bytes`;
-///   zeroed before each launch), "i32" (`expr`) or "scale" (f32, times `factor`).
+///   "pointer" (`source`: lse, list, positions), "workspace" (`source`,
+///   `bytes`; zeroed before each launch), "i32" (`expr`) or "scale" (f32, times
+///   `factor`).
 /// - kernelGridAttr: number of blocks as an expression.
 /// - kernelBlockAttr, kernelSharedAttr: threads per block and bytes of dynamic
 ///   shared memory.

@@ -1,4 +1,5 @@
-//===- GpuModuleToPtx.h - From a gpu.module to PTX text ----------------------===//
+//===- GpuModuleToPtx.h - From a gpu.module to PTX text
+//----------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,8 +24,8 @@ namespace pbs {
 struct PtxOptions {
   std::string chip = "sm_90a";
   /// LLVM target features; the PTX version must be one that ptxas and the
-  /// driver know. 8.7 is the first that has all instructions used here (TMA into
-  /// shared::cta needs 8.6) and that CUDA 12.8 knows.
+  /// driver know. 8.7 is the first that has all instructions used here (TMA
+  /// into shared::cta needs 8.6) and that CUDA 12.8 knows.
   std::string features = "+ptx87";
 };
 
