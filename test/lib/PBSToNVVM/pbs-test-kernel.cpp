@@ -40,6 +40,7 @@ static cl::opt<unsigned> stages("stages", cl::init(0));
 static cl::opt<unsigned> consumerRegisters("consumer-registers", cl::init(232));
 static cl::opt<std::string> emit("emit", cl::init("mlir"),
                                  cl::desc("mlir | ptx | cubin"));
+static cl::opt<std::string> ptxas("ptxas", cl::desc("path of ptxas"));
 static cl::opt<std::string> output("o", cl::init("-"));
 
 static LogicalResult run() {
@@ -96,7 +97,9 @@ static LogicalResult run() {
     file.os() << *ptx;
     return success();
   }
-  ::pbs::PtxasResult result = ::pbs::assemblePtx(*ptx, {});
+  ::pbs::PtxasOptions options;
+  options.path = ptxas;
+  ::pbs::PtxasResult result = ::pbs::assemblePtx(*ptx, options);
   llvm::errs() << result.log;
   if (!result.error.empty()) {
     llvm::errs() << result.error << "\n";
