@@ -362,6 +362,14 @@ void KVFromPositionsOp::getShapeConstraints(
                       "a position for each key");
 }
 
+std::optional<unsigned>
+KVFromPositionsOp::getPassedOperand(unsigned result, unsigned component) {
+  // Keys, values, and positions where the caller gives them.
+  if (component < getNumOperands())
+    return component;
+  return std::nullopt;
+}
+
 void FullBlockListOp::inferSymbolicShapes(
     ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
   results.push_back(inferList(operands[0], operands[1]));

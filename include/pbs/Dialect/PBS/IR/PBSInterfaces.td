@@ -122,6 +122,13 @@ def PBS_KernelOp : OpInterface<"KernelOpInterface", [PBS_SymbolicShapeOp]> {
     }], "::llvm::StringRef", "getKernelName", (ins), [{}], [{
       return $_op->getName().stripDialect();
     }]>,
+    InterfaceMethod<[{
+      Number of the operand that component `component` of result `result` is, if
+      the kernel only passes it through.
+    }], "std::optional<unsigned>", "getPassedOperand",
+      (ins "unsigned":$result, "unsigned":$component), [{}], [{
+      return std::nullopt;
+    }]>,
   ];
 }
 

@@ -66,7 +66,8 @@ class PBS_ShapedOp<string mnemonic, list<Trait> traits = []>
              traits # [DeclareOpInterfaceMethods<PBS_SymbolicShapeOp>]>;
 
 /// An op that becomes one kernel.
-class PBS_ComputeOp<string mnemonic, list<Trait> traits = []>
-    : PBS_ShapedOp<mnemonic, traits # [DeclareOpInterfaceMethods<PBS_KernelOp>]>;
+class PBS_ComputeOp<string mnemonic, list<string> methods = []>
+    : PBS_ShapedOp<mnemonic,
+                   [DeclareOpInterfaceMethods<PBS_KernelOp, methods>]>;
 
 #endif // PBS_DIALECT_PBS_IR_PBSOPBASE_TD

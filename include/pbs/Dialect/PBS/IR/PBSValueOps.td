@@ -135,7 +135,7 @@ def PBS_IdentityPermutationOp : PBS_ComputeOp<"identity_permutation"> {
 // kv_from_positions
 //===----------------------------------------------------------------------===//
 
-def PBS_KVFromPositionsOp : PBS_ComputeOp<"kv_from_positions"> {
+def PBS_KVFromPositionsOp : PBS_ComputeOp<"kv_from_positions", ["getPassedOperand"]> {
   let summary = "Keys and values that a caller has permuted, or not";
   let description = [{
     Pairs keys and values with the original positions of the keys, `[B, Hkv,
