@@ -22,6 +22,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::pbs {
 #define GEN_PASS_DEF_CONVERTCPUTOLLVMPASS
@@ -76,10 +77,15 @@ struct ConvertCPUToLLVMPass final
       if (isKernel(function))
         kernels.push_back(function.getName().str());
 
+    // Before the conversion, which would prefer the ops of the LLVM dialect and
+    // with them a library call that libgcc 12 lacks.
     MLIRContext *context = &getContext();
+    RewritePatternSet expansions(context);
+    arith::populateExpandBFloat16Patterns(expansions);
+    walkAndApplyPatterns(module, std::move(expansions));
+
     LLVMTypeConverter converter(context);
     RewritePatternSet patterns(context);
-    arith::populateExpandBFloat16Patterns(patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
     populateSCFToControlFlowConversionPatterns(patterns);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);

@@ -53,7 +53,7 @@ Value mlir::pbs::cpu::emitExp2OfF64(CodeBuilder &b, Value x) {
   // and h must not overflow, where l would be NaN.
   Value low = b.constant(x.getType(), -1024.0);
   x = b.select(b.ltf(x, low), low, x);
-  Value top = b.constant(x.getType(), 128.0);
+  Value top = b.constant(x.getType(), 127.0);
   x = b.select(b.ltf(top, x), top, x);
   Value high = b.castf(x, b.getF32Type());
   Value rest =

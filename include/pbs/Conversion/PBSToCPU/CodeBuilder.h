@@ -155,11 +155,12 @@ inline Type elementOf(Value memref) {
   return cast<MemRefType>(memref.getType()).getElementType();
 }
 
-/// `2^x` for `x < 128`, -inf or NaN, scalar or vector of f32. Relative error at
-/// most 2^-22.9; results below 2^-126.5 are 0; NaN stays NaN.
+/// `2^x` for `x < 127.5`, -inf or NaN, scalar or vector of f32. The relative
+/// error is at most 2^-23 down to 2^-126; results below 2^-126.5 are 0; NaN
+/// stays NaN.
 Value emitExp2(CodeBuilder &b, Value x);
 
-/// The same for all f64 arguments, infinity from 128 on: the argument is not
+/// The same for all f64 arguments, 2^127 from 127 on: the argument is not
 /// rounded to f32 first, so that the relative error of the f32 result does not
 /// grow with `|x|`.
 Value emitExp2OfF64(CodeBuilder &b, Value x);
