@@ -1,0 +1,322 @@
+//===- CallTest.cpp - Checking and running calls --------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Programs of a host code loader that returns C++ functions, so that the path
+// from the C interface to the kernel runs without a compiler.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SamplePlan.h"
+#include "pbs/Runtime/HostCode.h"
+#include "pbs/Runtime/pbs.h"
+#include <atomic>
+#include <cstdio>
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace pbs::runtime;
+
+namespace {
+/// Fields of the expanded descriptor of a memref of rank `Rank`.
+template <int Rank>
+struct Slots {
+  uint64_t allocated, aligned, offset, sizes[Rank], strides[Rank];
+  template <typename T>
+  T *data() const {
+    return reinterpret_cast<T *>(aligned);
+  }
+};
+
+/// z[i] = sum_j x[i, j] + y[i, j]. Reports 13 in x.
+void sumKernel(const uint64_t *slots, int64_t item) {
+  struct Arguments {
+    Slots<2> x, y;
+    Slots<1> partial, z, status;
+  };
+  auto &arguments = *reinterpret_cast<const Arguments *>(slots);
+  const auto &[x, y, partial, z, status] = arguments;
+  float sum = 0;
+  for (uint64_t j = 0; j < x.sizes[1]; ++j) {
+    float value = x.data<float>()[item * x.strides[0] + j];
+    sum += value + y.data<float>()[item * y.strides[0] + j];
+    if (value == 13) {
+      int32_t *words = status.data<int32_t>();
+      words[0] = 1;
+      words[1] = static_cast<int32_t>(item);
+      words[2] = 13;
+      words[3] = 12;
+    }
+  }
+  partial.data<float>()[item] = sum;
+  z.data<float>()[item * z.strides[0]] = partial.data<float>()[item];
+}
+
+class SampleCode : public HostCode {
+public:
+  void *lookup(const std::string &symbol) override {
+    return symbol == "sum_packed" ? reinterpret_cast<void *>(&sumKernel)
+                                  : nullptr;
+  }
+};
+
+std::unique_ptr<HostCode> loadSample(const std::string &object,
+                                     std::string &error) {
+  if (object == "code")
+    return std::make_unique<SampleCode>();
+  error = "bad code";
+  return nullptr;
+}
+
+class CallTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    setHostCodeLoader(&loadSample);
+    ASSERT_EQ(load(makeSampleBundle()), PBS_OK) << pbs_last_error();
+    for (int i = 0; i < kRows * 4; ++i) {
+      x[i] = static_cast<float>(i % 7);
+      y[i] = 1;
+    }
+    tensors[0] = {x, PBS_F32, PBS_CPU, 0, 2, xShape, nullptr};
+    tensors[1] = {y, PBS_F32, PBS_CPU, 0, 2, yShape, nullptr};
+    tensors[2] = {z, PBS_F32, PBS_CPU, 0, 1, zShape, nullptr};
+  }
+  void TearDown() override {
+    pbs_program_destroy(program);
+    setHostCodeLoader(nullptr);
+  }
+
+  pbs_status load(const Bundle &bundle) {
+    std::string bytes = serialize(bundle);
+    return pbs_program_load(bytes.data(), bytes.size(), &program);
+  }
+  pbs_status run() { return pbs_program_run(program, tensors, 3, &options); }
+  /// The message of a run that has to fail.
+  std::string runError(pbs_status expected = PBS_INVALID_ARGUMENT) {
+    EXPECT_EQ(run(), expected);
+    return pbs_last_error();
+  }
+
+  static constexpr int kRows = 6;
+  pbs_program_t program = nullptr;
+  float x[kRows * 4], y[kRows * 4], z[kRows];
+  int64_t xShape[2] = {kRows, 4}, yShape[2] = {kRows, 4}, zShape[1] = {kRows};
+  pbs_tensor tensors[3];
+  pbs_run_options options = {
+      sizeof(pbs_run_options), nullptr, nullptr, 0, 0, 1};
+};
+} // namespace
+
+TEST_F(CallTest, Runs) {
+  ASSERT_EQ(run(), PBS_OK) << pbs_last_error();
+  for (int i = 0; i < kRows; ++i)
+    EXPECT_EQ(z[i], x[4 * i] + x[4 * i + 1] + x[4 * i + 2] + x[4 * i + 3] + 4);
+}
+
+TEST_F(CallTest, RunsOnStridedTensors) {
+  // Every second row of x; z with a stride that only one row could have.
+  xShape[0] = yShape[0] = zShape[0] = 2;
+  int64_t strides[2] = {8, 1};
+  tensors[0].strides = strides;
+  ASSERT_EQ(run(), PBS_OK) << pbs_last_error();
+  EXPECT_EQ(z[1], x[8] + x[9] + x[10] + x[11] + 4);
+}
+
+TEST_F(CallTest, EmptyIsANoOp) {
+  xShape[0] = yShape[0] = zShape[0] = 0;
+  tensors[0].data = tensors[1].data = tensors[2].data = nullptr;
+  EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
+}
+
+TEST_F(CallTest, SeveralThreadsAtOnce) {
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 8; ++t)
+    threads.emplace_back([&] {
+      float result[kRows];
+      pbs_tensor mine[3] = {tensors[0], tensors[1], tensors[2]};
+      mine[2].data = result;
+      for (int repeat = 0; repeat < 100; ++repeat)
+        if (pbs_program_run(program, mine, 3, nullptr) != PBS_OK ||
+            result[0] != x[0] + x[1] + x[2] + x[3] + 4)
+          ++wrong;
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(CallTest, TensorErrorsAreNamed) {
+  auto error = [&](auto change) {
+    pbs_tensor saved[3] = {tensors[0], tensors[1], tensors[2]};
+    change();
+    std::string message = runError();
+    std::copy(saved, saved + 3, tensors);
+    return message;
+  };
+  EXPECT_EQ(error([&] { tensors[0].dtype = PBS_BF16; }),
+            "argument 'x': expected dtype f32, got bf16");
+  EXPECT_EQ(error([&] { tensors[0].dtype = static_cast<pbs_dtype>(77); }),
+            "argument 'x': unknown dtype 77");
+  EXPECT_EQ(error([&] { tensors[1].device = PBS_CUDA; }),
+            "argument 'y': expected a tensor on the CPU, got one on CUDA");
+  EXPECT_EQ(error([&] { tensors[1].rank = 3; }),
+            "argument 'y': expected rank 2, got 3");
+  EXPECT_EQ(error([&] { tensors[1].shape = nullptr; }),
+            "argument 'y': expected a shape, got null");
+  EXPECT_EQ(error([&] { tensors[2].data = nullptr; }),
+            "argument 'z': expected data, got null");
+  EXPECT_EQ(error([&] { tensors[2].data = reinterpret_cast<char *>(z) + 1; }),
+            "argument 'z': expected data aligned to 4 bytes");
+  EXPECT_EQ(error([&] { tensors[2].data = x; }),
+            "argument 'z': expected memory of its own, got that of 'x'");
+  static const int64_t strided[2] = {8, 2};
+  EXPECT_EQ(error([&] { tensors[0].strides = strided; }),
+            "argument 'x': expected a contiguous last dimension, got stride 2");
+  static const int64_t far[2] = {INT64_MAX / 2, 1};
+  EXPECT_EQ(error([&] { tensors[0].strides = far; }),
+            "argument 'x': stride 4611686018427387903 of dimension 0 reaches "
+            "too far");
+}
+
+TEST_F(CallTest, ShapeErrorsAreNamed) {
+  yShape[0] = 4;
+  EXPECT_EQ(runError(), "expected x and y of the same length, got 6 and 4");
+  yShape[0] = 6;
+  xShape[1] = 3;
+  EXPECT_EQ(runError(), "argument 'x': expected dimension 1 to be 4, got 3");
+  xShape[1] = 4;
+  zShape[0] = 5;
+  EXPECT_EQ(runError(), "argument 'z': expected dimension 0 to be 6, got 5");
+  zShape[0] = xShape[0] = yShape[0] = 5;
+  EXPECT_EQ(runError(),
+            "expected the length of x to be a multiple of 2, got 5 and 2");
+  xShape[0] = -2;
+  EXPECT_EQ(runError(), "argument 'x': expected sizes of at least 0 and at "
+                        "most 281474976710656 bytes, got shape -2x4");
+  xShape[0] = INT64_MAX / 2;
+  EXPECT_NE(runError().find("at most 281474976710656 bytes"),
+            std::string::npos);
+}
+
+TEST_F(CallTest, CallErrorsAreNamed) {
+  EXPECT_EQ(pbs_program_run(program, tensors, 2, nullptr),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected 3 arguments, got 2");
+  EXPECT_EQ(pbs_program_run(nullptr, tensors, 3, nullptr),
+            PBS_INVALID_ARGUMENT);
+  options.struct_size = 3;
+  EXPECT_EQ(runError(), "expected struct_size 40, got 3");
+  options.struct_size = sizeof(options);
+  options.num_threads = -1;
+  EXPECT_EQ(runError(), "expected num_threads of at least 0, got -1");
+}
+
+TEST_F(CallTest, Workspace) {
+  size_t bytes = 0;
+  ASSERT_EQ(pbs_program_workspace_size(program, tensors, 2, &bytes), PBS_OK);
+  // Two buffers, each rounded up to 256 bytes.
+  EXPECT_EQ(bytes, 512u);
+  alignas(256) char memory[1024];
+  options.workspace = memory;
+  options.workspace_size = bytes - 1;
+  EXPECT_EQ(runError(), "expected a workspace of 512 bytes, got 511");
+  options.workspace = memory + 4;
+  options.workspace_size = bytes;
+  EXPECT_EQ(runError(), "expected a workspace aligned to 256 bytes");
+  options.workspace = memory;
+  memory[bytes] = 42;
+  EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
+  EXPECT_EQ(memory[bytes], 42);
+}
+
+TEST_F(CallTest, KernelsReportBadData) {
+  x[5] = 13;
+  EXPECT_EQ(runError(PBS_INVALID_DATA),
+            "row 1 holds 13, expected less than 12");
+  options.checked = 0;
+  EXPECT_EQ(run(), PBS_OK);
+  x[5] = 1;
+  options.checked = 1;
+  // The status of the run before is cleared.
+  EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
+}
+
+TEST_F(CallTest, Queries) {
+  EXPECT_EQ(pbs_program_num_arguments(program), 3u);
+  EXPECT_EQ(pbs_program_device(program), PBS_CPU);
+  pbs_argument_info info = {sizeof(info), nullptr, 0, PBS_F32, 0};
+  ASSERT_EQ(pbs_program_argument(program, 2, &info), PBS_OK);
+  EXPECT_STREQ(info.name, "z");
+  EXPECT_TRUE(info.is_output);
+  EXPECT_EQ(info.rank, 1);
+  EXPECT_EQ(pbs_program_argument(program, 3, &info), PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected an argument below 3, got 3");
+  int64_t shape[1];
+  ASSERT_EQ(pbs_program_output_shape(program, tensors, 2, 2, shape), PBS_OK);
+  EXPECT_EQ(shape[0], kRows);
+  EXPECT_EQ(pbs_program_output_shape(program, tensors, 2, 0, shape),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected the index of an output, got 0");
+  EXPECT_NE(std::string(pbs_program_report(program)).find("launch sum grid s0"),
+            std::string::npos);
+}
+
+TEST_F(CallTest, GuardsChooseThePlan) {
+  Bundle bundle = makeSampleBundle();
+  // Lengths up to 2 have a plan of their own that launches nothing.
+  GuardedPlan small = bundle.plans[0];
+  small.guard = Expr::binary(ExprOp::Kind::LessOrEqual, Expr::symbol(0),
+                             Expr::constant(2));
+  small.plan.steps.pop_back();
+  bundle.plans.insert(bundle.plans.begin(), small);
+  bundle.plans[1].guard = Expr::binary(ExprOp::Kind::LessOrEqual,
+                                       Expr::symbol(0), Expr::constant(6));
+  pbs_program_destroy(program);
+  ASSERT_EQ(load(bundle), PBS_OK) << pbs_last_error();
+  z[0] = -1;
+  xShape[0] = yShape[0] = zShape[0] = 2;
+  EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
+  EXPECT_EQ(z[0], -1);
+  xShape[0] = yShape[0] = zShape[0] = 4;
+  EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
+  EXPECT_NE(z[0], -1);
+  xShape[0] = yShape[0] = zShape[0] = 8;
+  EXPECT_EQ(runError(), "no plan of the program is for these shapes");
+}
+
+TEST_F(CallTest, SaveAndLoad) {
+  std::string path = ::testing::TempDir() + "pbs-save-and-load.pbs";
+  ASSERT_EQ(pbs_program_save(program, path.c_str()), PBS_OK)
+      << pbs_last_error();
+  pbs_program_t copy = nullptr;
+  ASSERT_EQ(pbs_program_load_file(path.c_str(), &copy), PBS_OK)
+      << pbs_last_error();
+  EXPECT_STREQ(pbs_program_report(copy), pbs_program_report(program));
+  pbs_program_destroy(copy);
+  std::remove(path.c_str());
+  EXPECT_EQ(pbs_program_load_file(path.c_str(), &copy), PBS_IO_ERROR);
+  EXPECT_EQ(std::string(pbs_last_error()),
+            "cannot read '" + path + "': No such file or directory");
+  EXPECT_EQ(pbs_program_save(program, "/nonexistent/x.pbs"), PBS_IO_ERROR);
+  EXPECT_STREQ(pbs_last_error(),
+               "cannot write '/nonexistent/x.pbs': No such file or directory");
+}
+
+TEST_F(CallTest, BadCodeIsNamed) {
+  Bundle bundle = makeSampleBundle();
+  bundle.images[0].bytes = "other";
+  pbs_program_t other = nullptr;
+  std::string bytes = serialize(bundle);
+  EXPECT_EQ(pbs_program_load(bytes.data(), bytes.size(), &other),
+            PBS_BAD_BUNDLE);
+  EXPECT_STREQ(pbs_last_error(), "cannot load the code for host: bad code");
+  bundle = makeSampleBundle();
+  bundle.plans[0].plan.kernels[0].symbol = "product";
+  bytes = serialize(bundle);
+  EXPECT_EQ(pbs_program_load(bytes.data(), bytes.size(), &other),
+            PBS_BAD_BUNDLE);
+  EXPECT_STREQ(pbs_last_error(),
+               "expected a function 'product' in the code, got none");
+}
