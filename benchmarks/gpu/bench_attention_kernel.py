@@ -132,30 +132,27 @@ def segment_positions(kv_heads, n):
     return (keys + start).view(1, kv_heads, n).int().contiguous()
 
 
-def ordered(mask):
-    """count [.., Mb], index [.., Mb, L] of a bool mask, ascending."""
-    count = mask.sum(-1).int()
-    width = max(int(count.max()), 1)
-    index = torch.argsort(mask.byte(), dim=-1, descending=True, stable=True)
-    return count.contiguous(), index[..., :width].int().contiguous()
+class Flex:
+    """FlexAttention over the lists, compiled once for each length."""
 
+    def __init__(self, group, positions):
+        from torch.nn.attention.flex_attention import flex_attention
+        # Above it torch would fall back to materialised scores in silence.
+        torch._dynamo.config.recompile_limit = 64
+        self.function = torch.compile(flex_attention, dynamic=False)
+        self.mask_mod = lambda b, h, i, j: i >= positions[b, h // group, j]
 
-def flex(q, k, v, mask, own, positions, cache={}):
-    from torch.nn.attention.flex_attention import BlockMask, flex_attention
-    if not cache:
-        cache["f"] = torch.compile(flex_attention, dynamic=False)
-    group = q.shape[1] // k.shape[1]
+    def __call__(self, q, k, v, mask, own):
+        from torch.nn.attention.flex_attention import BlockMask
 
-    def mask_mod(b, h, i, j):
-        return i >= positions[b, h // group, j]
-
-    def full_width(m):
-        return m.sum(-1).int(), torch.argsort(
-            m.byte(), dim=-1, descending=True, stable=True).int()
-    partial, full = full_width(mask & own), full_width(mask & ~own)
-    block_mask = BlockMask.from_kv_blocks(*partial, *full, BLOCK_SIZE=BLOCK,
-                                          mask_mod=mask_mod)
-    return lambda: cache["f"](q, k, v, block_mask=block_mask, enable_gqa=True)
+        def lists(m):
+            return m.sum(-1).int(), torch.argsort(
+                m.byte(), dim=-1, descending=True, stable=True).int()
+        block_mask = BlockMask.from_kv_blocks(
+            *lists(mask & own), *lists(mask & ~own), BLOCK_SIZE=BLOCK,
+            mask_mod=self.mask_mod)
+        return lambda: self.function(q, k, v, block_mask=block_mask,
+                                     enable_gqa=True)
 
 
 def published_triton(path, q, k, v, mask, positions):
@@ -186,6 +183,7 @@ def lists_suite(kernels, driver, args, report):
     for n in args.lengths:
         q, k, v, o, lse = tensors(heads, kv_heads, n)
         positions = segment_positions(kv_heads, n)
+        flex = Flex(heads // kv_heads, positions)
         for density in args.densities:
             mask, own = random_lists(heads, n, density, seed=n)
             bits = pack_bits(mask)
@@ -199,15 +197,15 @@ def lists_suite(kernels, driver, args, report):
                 try_contender(table, missing, "triton", lambda: published_triton(
                     args.triton, q, k, v, mask, positions))
             if not args.no_flex:
-                try_contender(table, missing, "flex", lambda: flex(
-                    q, k, v, mask, own, positions))
+                try_contender(table, missing, "flex",
+                              lambda: flex(q, k, v, mask, own))
             if not args.no_fa4:
                 try_contender(table, missing, "fa4", lambda: fa4_lists(
                     q, k, v, mask, own))
             errors = {}
             table["pbs"]()
             reference = o.float()
-            for other in ("triton", "flex"):
+            for other in ("triton", "flex"):  # the mask of fa4 differs
                 if other in table:
                     theirs = table[other]().float()
                     errors[other] = float((theirs - reference).norm() /
