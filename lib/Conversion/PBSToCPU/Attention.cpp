@@ -389,13 +389,21 @@ void AttentionEmitter::emitFinish() {
     Value left = b.max(b.min(b.index(side), b.sub(rows, row)), zero);
     Value sum = b.loadVector(sumRow, row, side);
     Value max = b.loadVector(maxRow, row, side);
-    Value nothing = b.constant(sum.getType(), 0.0);
-    Value one = b.constant(sum.getType(), 1.0);
-    Value inverse = b.select(b.eqf(sum, nothing), nothing, b.divf(one, sum));
-    Value lse =
-        b.mulf(b.addf(emitLog2(b, sum), max), b.constant(sum.getType(), kLn2));
-    // The row of maxima is no longer needed: it holds the result on its way.
-    b.store(lse, maxRow, row);
+    Type type = sum.getType();
+    if (kernel.lse) {
+      // The row of maxima is no longer needed: it holds the result on its way.
+      Value lse = b.addf(emitLog2(b, sum), max);
+      b.store(b.mulf(lse, b.constant(type, kLn2)), maxRow, row);
+      b.forLoop(zero, left, 1, [&](Value i) {
+        Value at = b.add(row, i);
+        b.store(b.load(maxRow, at), kernel.lse,
+                {batch, head, b.add(firstRow, at)});
+      });
+    }
+    if (!kernel.output)
+      return;
+    Value none = b.constant(type, 0.0), one = b.constant(type, 1.0);
+    Value inverse = b.select(b.eqf(sum, none), none, b.divf(one, sum));
     b.forLoop(zero, b.index(dim), side, [&](Value d) {
       Values columns;
       for (int64_t i = 0; i < side; ++i) {
@@ -408,7 +416,6 @@ void AttentionEmitter::emitFinish() {
     });
     b.forLoop(zero, left, 1, [&](Value i) {
       Value to = b.add(b.add(firstRow, row), i);
-      b.store(b.load(maxRow, b.add(row, i)), kernel.lse, {batch, head, to});
       b.forLoop(zero, b.index(dim), side, [&](Value d) {
         Value v = b.loadVector(scratch, {i, d}, side);
         b.store(b.castf(v, elementOf(kernel.output)), kernel.output,

@@ -107,5 +107,5 @@ struct ConvertCPUToLLVMPass final
 } // namespace
 
 void pbs::buildCPULoweringPipeline(OpPassManager &pm) {
-  pm.addPass(createConvertCPUToLLVMPass());
+  pm.nest<ModuleOp>().addPass(createConvertCPUToLLVMPass());
 }

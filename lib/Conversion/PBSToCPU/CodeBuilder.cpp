@@ -247,6 +247,11 @@ Value CodeBuilder::loadVector(Value memref, ValueRange indices, int64_t lanes) {
                                 memref, indices);
 }
 
+Value CodeBuilder::atomicAdd(Value value, Value memref, ValueRange indices) {
+  return memref::AtomicRMWOp::create(*this, arith::AtomicRMWKind::addi, value,
+                                     memref, indices);
+}
+
 Value CodeBuilder::dim(Value memref, unsigned position) {
   return createOrFold<memref::DimOp>(memref, index(position));
 }

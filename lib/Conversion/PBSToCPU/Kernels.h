@@ -40,7 +40,7 @@ struct AttentionKernel {
   /// rows `[B,Hq,Mb,words]` of listed blocks; null for dense attention, where
   /// positions are indices and every block is visited.
   Value positions, ranges, bits;
-  /// `output [B,Hq,M,D]` and `lse [B,Hq,M]`.
+  /// `output [B,Hq,M,D]` and `lse [B,Hq,M]`; either may be null.
   Value output, lse;
 
   int64_t queryBlock;
@@ -207,22 +207,21 @@ struct FullBlockListKernel {
 };
 
 /// The list of one query block from a caller's indices. Entries that are out of
-/// range are ignored.
+/// range are ignored; the first error that a work item meets is reported.
 struct BlockListFromIndicesKernel {
   /// `count [B,Hq,Mb]`, `indices [B,Hq,Mb,L]`, `ranges [B,Hp,Nb,2]`, `bits`.
   Value count, indices, ranges, bits;
-  /// i32 of any rank with one element that becomes `kInvalidBlockList` if an
-  /// entry is out of range or listed twice; or null.
+  /// The words of a `#plan.status` with `getMessages()`.
   Value status;
 
-  static constexpr int64_t kInvalidBlockList = 1;
+  static ArrayRef<StringRef> getMessages();
 
   void emit(CodeBuilder &b, Value item) const;
 };
 
 /// `kMergeRows` rows of the merge of two partial results.
 struct MergeKernel {
-  /// Outputs `[B,Hq,M,D]` and `lse [B,Hq,M]`.
+  /// Outputs `[B,Hq,M,D]` and `lse [B,Hq,M]`; one result may be null.
   Value output0, lse0, output1, lse1, output, lse;
 
   void emit(CodeBuilder &b, Value item) const;

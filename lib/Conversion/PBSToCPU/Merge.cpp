@@ -15,7 +15,7 @@ static constexpr double kLog2E = 1.4426950408889634;
 static constexpr double kLn2 = 0.6931471805599453;
 
 void MergeKernel::emit(CodeBuilder &b, Value item) const {
-  Value numQueries = b.dim(output, 2), heads = b.dim(output, 1);
+  Value numQueries = b.dim(output0, 2), heads = b.dim(output0, 1);
   Value size = b.index(kMergeRows), zero = b.index(0);
   Value parts = b.ceilDiv(numQueries, size);
   Value batchAndHead = b.div(item, parts);
@@ -23,7 +23,7 @@ void MergeKernel::emit(CodeBuilder &b, Value item) const {
   Value begin = b.mul(b.rem(item, parts), size);
   Value end = b.min(b.add(begin, size), numQueries);
   Type f32 = b.getF32Type();
-  int64_t dim = cast<MemRefType>(output.getType()).getShape().back();
+  int64_t dim = cast<MemRefType>(output0.getType()).getShape().back();
   int64_t lanes = getDimLanes(b, dim);
 
   b.forLoop(begin, end, 1, [&](Value row) {
@@ -37,8 +37,12 @@ void MergeKernel::emit(CodeBuilder &b, Value item) const {
       return emitExp2(b, b.mulf(difference, b.f32(kLog2E)));
     };
     Value w0 = weigh(x0), w1 = weigh(x1), sum = b.addf(w0, w1);
-    Value log = b.mulf(emitLog2(b, sum), b.f32(kLn2));
-    b.store(b.addf(log, shift), lse, {batch, head, row});
+    if (lse) {
+      Value log = b.mulf(emitLog2(b, sum), b.f32(kLn2));
+      b.store(b.addf(log, shift), lse, {batch, head, row});
+    }
+    if (!output)
+      return;
     Value inverse = b.select(b.eqf(sum, none), none, b.divf(b.f32(1), sum));
     Value f0 = b.splat(b.mulf(w0, inverse), lanes);
     Value f1 = b.splat(b.mulf(w1, inverse), lanes);

@@ -155,7 +155,7 @@ void BlockScoresKernel::emit(CodeBuilder &b, Value item) const {
   Value keyHead = b.div(b.mul(row[1], b.dim(keyPool, 1)), heads);
   b.forLoop(b.index(0), b.dim(keyPool, 2), 1, [&](Value block) {
     Value score = emitScore(
-        b, dimOf(keyPool), scale,
+        b, dimOf(queryPool), scale,
         [&](Value d, int64_t lanes) {
           return b.loadVector(queryPool, {row[0], row[1], row[2], d}, lanes);
         },
@@ -181,7 +181,7 @@ void FusedSelectBlocksKernel::emit(CodeBuilder &b, Value item) const {
   Values row =
       splitItem(b, item, b.dim(choice.query, 1), b.dim(choice.bits, 2));
   Selection selection = emitSelection(b, choice, row);
-  int64_t dim = dimOf(keyPool);
+  int64_t dim = dimOf(choice.query);
   Value queryPool = b.localTile({dim}, b.getF32Type());
   Value first = b.mul(row[2], b.index(choice.queryBlock));
   Value count =
@@ -233,28 +233,51 @@ void FullBlockListKernel::emit(CodeBuilder &b, Value item) const {
   });
 }
 
+namespace {
+/// Numbers of the messages, from 1 on.
+enum ListError : int64_t { kBadCount = 1, kBadIndex, kDuplicate };
+} // namespace
+
+ArrayRef<StringRef> BlockListFromIndicesKernel::getMessages() {
+  static constexpr StringRef kMessages[] = {
+      "expected counts from 0 to the length of an index row, got {0} for row "
+      "{1} of the block list",
+      "expected indices of key blocks, got {0} in row {1} of the block list",
+      "expected each key block once, got {0} again in row {1} of the block "
+      "list"};
+  return kMessages;
+}
+
 void BlockListFromIndicesKernel::emit(CodeBuilder &b, Value item) const {
   Values row = splitItem(b, item, b.dim(bits, 1), b.dim(bits, 2));
   Value zero = b.index(0), numBlocks = b.dim(ranges, 2);
+  Type i32 = b.getI32Type();
   emitClear(b, bits, row);
-  auto report = [&](Value wrong) {
-    if (!status)
-      return;
+  auto report = [&](Value wrong, ListError error, Value detail) {
     b.ifThen(wrong, [&] {
-      Values at(cast<MemRefType>(status.getType()).getRank(), zero);
-      b.store(b.i32(kInvalidBlockList), status, at);
+      // The last word lets one work item through, so that message and details
+      // belong together.
+      Value before = b.atomicAdd(b.i32(1), status, b.index(3));
+      b.ifThen(b.eq(before, b.i32(0)), [&] {
+        b.store(b.i32(error), status, zero);
+        b.store(detail, status, b.index(1));
+        b.store(b.intCast(item, i32), status, b.index(2));
+      });
     });
   };
-  Value length = b.intCast(b.load(count, row), b.getIndexType());
+  Value number = b.load(count, row);
+  Value length = b.intCast(number, b.getIndexType());
   Value end = b.min(length, b.dim(indices, 3));
-  report(b.bitOr(b.lt(length, zero), b.lt(end, length)));
+  report(b.bitOr(b.lt(length, zero), b.lt(end, length)), kBadCount, number);
   b.forLoop(zero, b.max(end, zero), 1, [&](Value i) {
     Values at = row;
     at.push_back(i);
-    Value block = b.intCast(b.load(indices, at), b.getIndexType());
+    Value block = b.load(indices, at);
+    Value index = b.intCast(block, b.getIndexType());
     // As unsigned numbers negative indices are out of range, too.
     b.ifElse(
-        b.ult(block, numBlocks), [&] { report(b.setBit(bits, row, block)); },
-        [&] { report(b.constant(b.getI1Type(), 1)); });
+        b.ult(index, numBlocks),
+        [&] { report(b.setBit(bits, row, index), kDuplicate, block); },
+        [&] { report(b.constant(b.getI1Type(), 1), kBadIndex, block); });
   });
 }

@@ -110,6 +110,8 @@ public:
   void store(Value value, Value memref, ValueRange indices);
   /// `lanes` neighbours along the last dimension.
   Value loadVector(Value memref, ValueRange indices, int64_t lanes);
+  /// Adds `value` to an integer; returns what was there before.
+  Value atomicAdd(Value value, Value memref, ValueRange indices);
   Value dim(Value memref, unsigned position);
   /// A local tile, on the stack of the function, 64-byte aligned.
   Value localTile(ArrayRef<int64_t> shape, Type elementType);

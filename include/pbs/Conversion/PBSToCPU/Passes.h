@@ -12,9 +12,27 @@
 
 namespace mlir {
 class OpPassManager;
+namespace arith {
+class ArithDialect;
+} // namespace arith
+namespace func {
+class FuncDialect;
+} // namespace func
 namespace LLVM {
 class LLVMDialect;
 } // namespace LLVM
+namespace memref {
+class MemRefDialect;
+} // namespace memref
+namespace plan {
+class PlanDialect;
+} // namespace plan
+namespace scf {
+class SCFDialect;
+} // namespace scf
+namespace vector {
+class VectorDialect;
+} // namespace vector
 } // namespace mlir
 
 namespace mlir::pbs {
@@ -22,8 +40,11 @@ namespace mlir::pbs {
 #define GEN_PASS_DECL
 #include "pbs/Conversion/PBSToCPU/Passes.h.inc"
 
-/// Appends what takes the functions made by `convert-pbs-to-cpu` to the LLVM
-/// dialect; runs on a module.
+/// Name of the nested module that holds CPU code.
+inline constexpr llvm::StringLiteral kCPUModuleName = "cpu";
+
+/// Appends what takes the nested modules made by `convert-pbs-to-cpu` to the
+/// LLVM dialect, ready for `emitObject`. `pm` runs on the module around them.
 void buildCPULoweringPipeline(OpPassManager &pm);
 
 #define GEN_PASS_REGISTRATION
