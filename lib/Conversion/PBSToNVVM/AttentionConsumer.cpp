@@ -108,7 +108,7 @@ AttentionEmitter::ConsumerItem AttentionEmitter::readItem(Value round) {
   item.block = field(kWorkBlock);
   item.head = field(kWorkHead);
   item.batch = field(kWorkBatch);
-  item.kvRow = field(kWorkKvRow);
+  item.kvHead = field(kWorkKvHead);
   item.count = field(kWorkCount);
   item.masked = field(kWorkMasked);
   b.mbarArrive(b.gepBytes(b.sharedBase(), shared.workEmpty));
@@ -126,9 +126,8 @@ Value AttentionEmitter::emitItem(const ConsumerItem &read, Value step) {
     item.limit[0] = item.limit[1] = b.add(keys, -1);
   }
   if (masksByPosition())
-    item.positionsRow =
-        b.gepBytes(param(params.positions),
-                   b.mul(b.mul(b.zext64(item.kvRow), b.zext64(keys)), 4));
+    item.positionsRow = element(params.positions, params.positionStrides,
+                                {item.batch, item.kvHead});
 
   item.qStage = b.and_(item.round, 1);
   b.mbarWait(slot(shared.qFull, item.qStage, 8),
@@ -471,20 +470,21 @@ void AttentionEmitter::emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
   if (spec.writeLse) {
     constexpr float kLn2 = 0.693147180559945f;
     Value queries = param(params.queries);
-    Value row = b.add(b.mul(item.batch, param(params.heads)), item.head);
-    Value base = b.mul(b.zext64(row), b.zext64(queries));
+    Value base =
+        element(params.lse, params.lseStrides, {item.batch, item.head});
     Value firstInRow = b.cmp(Cmp::EQ, column, 0);
     for (unsigned h = 0; h < 2; ++h) {
       // -inf + -inf where nothing was visible.
       Value lse = b.fmul(b.fma(m[h], scale, b.lg2(sum[h])), b.cf(kLn2));
       Value at = b.add(item.row0, 8 * h);
-      Value byte = b.mul(b.add(base, b.zext64(at)), 4);
       Value store = b.and_(b.cmp(Cmp::LT, at, queries), firstInRow);
       b.ptxIf("st.global.f32 [$0], $1;",
-              {b.gepBytes(param(params.lse), byte), lse}, store);
+              {b.gepBytes(base, b.mul(b.zext64(at), 4)), lse}, store);
     }
   }
 
+  if (!spec.writeOutput)
+    return;
   // Registers -> this warpgroup's rows of the Q tile, swizzled as the tensor
   // map expects -> TMA store, which clips at M. stmatrix x4: lane L gives the
   // address of row L % 8 of matrix L / 8.

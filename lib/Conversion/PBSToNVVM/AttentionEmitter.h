@@ -1,5 +1,4 @@
-//===- AttentionEmitter.h - Shared state of the attention kernel
-//-------------===//
+//===- AttentionEmitter.h - Shared state of the attention kernel *- C++ -*-===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -38,7 +37,7 @@ enum WorkField : unsigned {
   kWorkBlock, ///< query block, -1: no more work
   kWorkHead,  ///< query head
   kWorkBatch,
-  kWorkKvRow,  ///< batch and key head as one index
+  kWorkKvHead,
   kWorkCount,  ///< key blocks to visit, at least 1
   kWorkMasked, ///< how many of them, the first ones, need a mask
   kWorkFields
@@ -63,9 +62,13 @@ struct SharedLayout {
 
 /// Indices of kernel parameters; absent ones are -1.
 struct AttentionParams {
-  int q = -1, k = -1, v = -1, o = -1, lse = -1, list = -1, positions = -1,
-      counter = -1, heads = -1, group = -1, queries = -1, keys = -1,
-      batchHeads = -1, headsPerGroup = -1, scale = -1;
+  int q = -1, k = -1, v = -1, o = -1;
+  int lse = -1, lseStrides = -1;
+  int list = -1, listStrides = -1;
+  int positions = -1, positionStrides = -1;
+  int counter = -1;
+  int batch = -1, heads = -1, kvHeads = -1, queries = -1, keys = -1;
+  int scale = -1;
 };
 
 /// Emits the body of one attention kernel.
@@ -83,6 +86,9 @@ private:
   Value param(int index) { return b.param(unsigned(index)); }
   /// Address of element `i` of an array of `stride`-byte elements at `offset`.
   Value slot(unsigned offset, Value i, unsigned stride);
+  /// Address of an element of 4 bytes of a global buffer, whose first
+  /// dimensions have strides and are indexed.
+  Value element(int pointer, int strides, ArrayRef<Value> indices);
   Value stageOf(Value step) { return b.and_(step, shared.stages - 1); }
   /// Parity of the ring round that `step` belongs to.
   Value roundOf(Value step);
@@ -92,7 +98,7 @@ private:
   //--------------------------------------------===//
   void emitProducer();
   struct WorkItem {
-    Value block, head, batch, kvHead, kvRow;
+    Value block, head, batch, kvHead;
     /// Listed blocks below `full` need no mask, those in [full, end) do, those
     /// from `end` on hold no visible key.
     Value full, end;
@@ -116,7 +122,7 @@ private:
   //--------------------------------------------===//
   void emitConsumer();
   struct ConsumerItem {
-    Value block, head, batch, kvRow, count, masked, round;
+    Value block, head, batch, kvHead, count, masked, round;
     Value qStage, qAddress, qDesc;
     Value row0;     ///< this thread's first query row; the other is row0 + 8
     Value limit[2]; ///< last visible position (or key index) of each row
@@ -163,8 +169,9 @@ private:
 
   /// Values of the whole kernel.
   Value tid, warp, lane, zero;
-  /// Values of the producer.
-  Value elected;
+  /// Values of the producer: the lane that issues, query heads of all batches,
+  /// query heads of a key head, and heads that are visited together.
+  Value elected, batchHeads, groupSize, perGroup;
   /// Values of a consumer: its warpgroup (0, 1), thread in the warpgroup,
   /// whether it signals for the warpgroup, row and column of its fragment.
   Value wg, wgThread, signals, rowInTile, column;

@@ -9,17 +9,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "AbiBuilder.h"
 #include "AttentionEmitter.h"
+#include "ParamList.h"
 #include "mlir/IR/Diagnostics.h"
 #include "pbs/Target/ChipTable.h"
 
 using namespace mlir;
 using namespace mlir::pbs;
-
-/// K and V of the heads visited together should stay in the L2 cache; this much
-/// of it is counted on (H100: 50 MB).
-static constexpr int64_t kL2Budget = 32 << 20;
 
 /// Registers per thread that ptxas starts 384 threads with.
 static constexpr unsigned kRegistersAtStart = 168;
@@ -62,6 +58,16 @@ Value AttentionEmitter::roundOf(Value step) {
   return b.and_(b.lshr(step, llvm::Log2_32(shared.stages)), 1);
 }
 
+Value AttentionEmitter::element(int pointer, int strides,
+                                ArrayRef<Value> indices) {
+  Value offset;
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    Value part = b.mul(b.zext64(index), param(strides + int(i)));
+    offset = offset ? b.add(offset, part) : part;
+  }
+  return b.gepBytes(param(pointer), b.mul(offset, 4));
+}
+
 void AttentionEmitter::emit() {
   zero = b.c32(0);
   tid = b.tid();
@@ -73,7 +79,8 @@ void AttentionEmitter::emit() {
   b.condBr(b.cmp(Cmp::EQ, tid, 0), init, start);
   b.enter(init);
   for (int map : {params.q, params.k, params.v, params.o})
-    b.prefetchTensorMap(param(map));
+    if (map >= 0)
+      b.prefetchTensorMap(param(map));
   auto initAll = [&](unsigned offset, unsigned number, unsigned arrivals) {
     for (unsigned i = 0; i < number; ++i)
       b.mbarInit(b.gepBytes(b.sharedBase(), offset + 8 * i), arrivals);
@@ -101,7 +108,7 @@ void AttentionEmitter::emit() {
 }
 
 //===----------------------------------------------------------------------===//
-// Parameters and ABI
+// Parameters
 //===----------------------------------------------------------------------===//
 
 static LogicalResult verifySpec(Location loc, const AttentionKernelSpec &spec) {
@@ -128,7 +135,7 @@ static LogicalResult verifySpec(Location loc, const AttentionKernelSpec &spec) {
   return success();
 }
 
-FailureOr<Operation *>
+FailureOr<KernelInfo>
 mlir::pbs::buildAttentionKernel(OpBuilder &builder, Location loc,
                                 const AttentionKernelSpec &spec) {
   if (failed(verifySpec(loc, spec)))
@@ -142,46 +149,42 @@ mlir::pbs::buildAttentionKernel(OpBuilder &builder, Location loc,
     return emitError(loc) << "expected at most " << chip->sharedBytesPerBlock
                           << " bytes of shared memory, got " << shared.total;
 
-  AbiBuilder abi(builder);
+  using Role = AttentionRole;
+  ParamList list;
   AttentionParams params;
-  params.q = abi.tensorMap("q", {kSwizzleElements, kAttentionBlock, 1, 1},
-                           kSwizzleBytes);
-  params.k = abi.tensorMap("k", {kSwizzleElements, kAttentionBlock, 1, 1},
-                           kSwizzleBytes);
-  params.v = abi.tensorMap("v", {kSwizzleElements, kAttentionBlock, 1, 1},
-                           kSwizzleBytes);
+  params.q =
+      list.tensorMap(Role::Query, {kSwizzleElements, kAttentionBlock, 1, 1});
+  params.k =
+      list.tensorMap(Role::Key, {kSwizzleElements, kAttentionBlock, 1, 1});
+  params.v =
+      list.tensorMap(Role::Value, {kSwizzleElements, kAttentionBlock, 1, 1});
   // Each consumer warpgroup stores its own 64 rows.
-  params.o = abi.tensorMap("o", {kSwizzleElements, kAttentionBlock / 2, 1, 1},
-                           kSwizzleBytes);
-  if (spec.writeLse)
-    params.lse = abi.pointer("lse");
-  if (spec.hasList)
-    params.list = abi.pointer("list");
-  if (spec.causal && spec.hasPositions)
-    params.positions = abi.pointer("positions");
-  params.counter = abi.workspace("counter", 4);
-  params.batchHeads = abi.scalar(abi.expr("q.0 q.1 mul"));
-  params.heads = abi.scalar(abi.expr("q.1"));
-  params.group = abi.scalar(abi.expr("q.1 k.1 1 max floordiv 1 max"));
-  params.queries = abi.scalar(abi.expr("q.2"));
-  params.keys = abi.scalar(abi.expr("k.2"));
-  // As many heads as have their K and V in the L2 cache together.
-  std::string headBytes = std::to_string(spec.headDim * 2 * 2);
-  params.headsPerGroup = abi.scalar(abi.expr(
-      std::to_string(kL2Budget) + " k.2 1 max " + headBytes +
-      " mul floordiv 1 max q.1 k.1 1 max floordiv 1 max mul q.0 q.1 mul min 1 "
-      "max"));
-  // Softmax works in the exp2 domain.
-  constexpr double kLog2E = 1.4426950408889634;
-  params.scale = abi.scale(kLog2E);
+  if (spec.writeOutput)
+    params.o = list.tensorMap(Role::Output,
+                              {kSwizzleElements, kAttentionBlock / 2, 1, 1});
+  if (spec.writeLse) {
+    params.lse = list.pointer(Role::Lse);
+    params.lseStrides = list.strides(Role::Lse, 2);
+  }
+  if (spec.hasList) {
+    params.list = list.pointer(Role::List);
+    params.listStrides = list.strides(Role::List, 3);
+  }
+  if (spec.causal && spec.hasPositions) {
+    params.positions = list.pointer(Role::Positions);
+    params.positionStrides = list.strides(Role::Positions, 2);
+  }
+  params.counter = list.pointer(Role::Counter);
+  params.batch = list.extent(Role::Query, 0);
+  params.heads = list.extent(Role::Query, 1);
+  params.kvHeads = list.extent(Role::Key, 1);
+  params.queries = list.extent(Role::Query, 2);
+  params.keys = list.extent(Role::Key, 2);
+  params.scale = list.scale();
 
   KernelBuilder b(builder, loc);
   OpBuilder::InsertionGuard guard(builder);
-  b.beginKernel(spec.name, abi.kinds, kThreads);
+  b.beginKernel(spec.name, list.kinds, kThreads);
   AttentionEmitter(b, spec, shared, params).emit();
-
-  Operation *kernel = b.kernel();
-  abi.finish(kernel, "q.0 q.1 mul q.2 128 ceildiv mul device.num_sms min",
-             kThreads, shared.total);
-  return kernel;
+  return KernelInfo{b.kernel(), std::move(list.params), kThreads, shared.total};
 }

@@ -20,6 +20,10 @@ using namespace mlir::pbs;
 static constexpr uint64_t kEvictFirst = 0x12F0000000000000;
 static constexpr uint64_t kEvictLast = 0x14F0000000000000;
 
+/// K and V of the heads visited together should stay in the L2 cache; this much
+/// of it is counted on (H100: 50 MB).
+static constexpr int64_t kL2Budget = 32 << 20;
+
 void AttentionEmitter::emitProducer() {
   b.setMaxRegisters(spec.schedule.producerRegisters, /*increase=*/false);
   Block *work = b.newBlock(), *exit = b.newBlock();
@@ -28,7 +32,18 @@ void AttentionEmitter::emitProducer() {
   elected = b.elect();
   Value numBlocks =
       b.lshr(b.add(param(params.queries), kAttentionBlock - 1), 7);
-  Value numItems = b.mul(param(params.batchHeads), numBlocks);
+  batchHeads = b.mul(param(params.batch), param(params.heads));
+  groupSize = b.udiv(param(params.heads), param(params.kvHeads));
+  if (spec.schedule.headsPerGroup) {
+    perGroup = b.c32(spec.schedule.headsPerGroup);
+  } else {
+    // K and V of one block, 16 bit each.
+    int64_t blocks = kL2Budget / (kAttentionBlock * spec.headDim * 2 * 2);
+    Value keyBlocks = b.lshr(b.add(param(params.keys), kAttentionBlock - 1), 7);
+    perGroup = b.udiv(b.c32(blocks), b.smax(keyBlocks, b.c32(1)));
+    perGroup = b.mul(b.smax(perGroup, b.c32(1)), groupSize);
+  }
+  Value numItems = b.mul(batchHeads, numBlocks);
   Value grid = b.nctaid();
   Value isLane0 = b.select(b.cmp(Cmp::EQ, lane, 0), b.c32(1), zero);
   auto workSlot = [&](unsigned field) {
@@ -51,7 +66,7 @@ void AttentionEmitter::emitProducer() {
   WorkItem item = decode(index);
   std::pair<WorkField, Value> fields[] = {
       {kWorkBlock, item.block}, {kWorkHead, item.head},
-      {kWorkBatch, item.batch}, {kWorkKvRow, item.kvRow},
+      {kWorkBatch, item.batch}, {kWorkKvHead, item.kvHead},
       {kWorkCount, item.count}, {kWorkMasked, item.masked}};
   for (auto [field, value] : fields)
     b.ptxIf("st.volatile.shared.b32 [$0], $1;", {workSlot(field), value},
@@ -94,20 +109,17 @@ AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
   WorkItem item;
   Value queries = param(params.queries), keys = param(params.keys);
   Value numBlocks = b.lshr(b.add(queries, kAttentionBlock - 1), 7);
-  Value perGroup = param(params.headsPerGroup);
   Value groupItems = b.mul(perGroup, numBlocks);
   Value group = b.udiv(index, groupItems);
   Value inGroup = b.sub(index, b.mul(group, groupItems));
   Value firstHead = b.mul(group, perGroup);
-  Value groupHeads =
-      b.smin(perGroup, b.sub(param(params.batchHeads), firstHead));
+  Value groupHeads = b.smin(perGroup, b.sub(batchHeads, firstHead));
   Value rank = b.udiv(inGroup, groupHeads);
   item.block = b.sub(b.add(numBlocks, -1), rank);
   Value batchHead = b.add(firstHead, b.sub(inGroup, b.mul(rank, groupHeads)));
   item.batch = b.udiv(batchHead, param(params.heads));
   item.head = b.sub(batchHead, b.mul(item.batch, param(params.heads)));
-  item.kvHead = b.udiv(item.head, param(params.group));
-  item.kvRow = b.udiv(batchHead, param(params.group));
+  item.kvHead = b.udiv(item.head, groupSize);
 
   Value numKeyBlocks = b.lshr(b.add(keys, kAttentionBlock - 1), 7);
   Value completeBlocks = b.lshr(keys, 7);
@@ -139,11 +151,8 @@ AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
     item.end = b.smin(item.end, numKeyBlocks);
   }
   if (spec.hasList) {
-    Value words = b.lshr(b.add(numKeyBlocks, 31), 5);
-    Value row = b.add(b.mul(b.zext64(batchHead), b.zext64(numBlocks)),
-                      b.zext64(item.block));
-    Value byte = b.mul(b.mul(row, b.zext64(words)), 4);
-    item.listRow = b.gepBytes(param(params.list), byte);
+    item.listRow = element(params.list, params.listStrides,
+                           {item.batch, item.head, item.block});
     countListed(item);
   } else {
     item.count = item.end;

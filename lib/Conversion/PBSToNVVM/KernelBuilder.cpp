@@ -55,6 +55,9 @@ void KernelBuilder::beginKernel(StringRef name, ArrayRef<ParamKind> params,
     case ParamKind::I32:
       types.push_back(i32);
       break;
+    case ParamKind::I64:
+      types.push_back(i64);
+      break;
     case ParamKind::F32:
       types.push_back(f32);
       break;
@@ -391,6 +394,14 @@ Value KernelBuilder::uniform(Value v) {
 }
 Value KernelBuilder::reduxAdd(Value v) {
   return NVVM::ReduxOp::create(builder, loc, i32, v, NVVM::ReduxKind::ADD,
+                               c32(kFullMask));
+}
+Value KernelBuilder::reduxMin(Value v) {
+  return NVVM::ReduxOp::create(builder, loc, i32, v, NVVM::ReduxKind::MIN,
+                               c32(kFullMask));
+}
+Value KernelBuilder::reduxMax(Value v) {
+  return NVVM::ReduxOp::create(builder, loc, i32, v, NVVM::ReduxKind::MAX,
                                c32(kFullMask));
 }
 Value KernelBuilder::elect() {

@@ -25,7 +25,7 @@ using Values = SmallVector<Value>;
 enum class Cmp { EQ, NE, LT, LE, GT, GE, ULT, UGE };
 
 /// How a kernel parameter is passed.
-enum class ParamKind { TensorMap, Pointer, I32, F32 };
+enum class ParamKind { TensorMap, Pointer, I32, I64, F32 };
 
 /// Address spaces of NVPTX.
 constexpr unsigned kGlobalSpace = 1;
@@ -136,6 +136,8 @@ public:
   /// identity and tells ptxas that it is uniform.
   Value uniform(Value v);
   Value reduxAdd(Value v);
+  Value reduxMin(Value v);
+  Value reduxMax(Value v);
   Value elect();
   void syncWarp();
   void barrierAll();

@@ -15,6 +15,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Verifier.h"
 #include "pbs/Conversion/PBSToNVVM/AttentionKernel.h"
+#include "pbs/Conversion/PBSToNVVM/BlockListKernels.h"
 #include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
 #include "pbs/Target/Ptxas.h"
 #include "llvm/Support/CommandLine.h"
@@ -34,6 +35,7 @@ static cl::opt<bool> positions("positions");
 static cl::opt<int64_t> segment("segment", cl::init(0));
 static cl::opt<bool> list("list");
 static cl::opt<bool> noLse("no-lse");
+static cl::opt<unsigned> headsPerGroup("heads-per-group", cl::init(0));
 static cl::opt<bool> late("late-rescale");
 static cl::opt<bool> anchor("anchor");
 static cl::opt<unsigned> stages("stages", cl::init(0));
@@ -42,6 +44,35 @@ static cl::opt<std::string> emit("emit", cl::init("mlir"),
                                  cl::desc("mlir | ptx | cubin"));
 static cl::opt<std::string> ptxas("ptxas", cl::desc("path of ptxas"));
 static cl::opt<std::string> output("o", cl::init("-"));
+
+/// Prints what the plan is written from, a line for each parameter.
+static void printParams(const mlir::pbs::KernelInfo &kernel, raw_ostream &os) {
+  using Kind = mlir::pbs::KernelParam::Kind;
+  for (const mlir::pbs::KernelParam &param : kernel.params) {
+    os << "// param ";
+    switch (param.kind) {
+    case Kind::TensorMap:
+      os << "tensor_map " << param.role << " box [";
+      llvm::interleaveComma(param.box, os);
+      os << "]\n";
+      break;
+    case Kind::Pointer:
+      os << "pointer " << param.role << "\n";
+      break;
+    case Kind::Extent:
+      os << "extent " << param.role << " dim " << param.dim << "\n";
+      break;
+    case Kind::Stride:
+      os << "stride " << param.role << " dim " << param.dim << "\n";
+      break;
+    case Kind::Scale:
+      os << "scale\n";
+      break;
+    }
+  }
+  os << "// threads " << kernel.threads << " shared bytes "
+     << kernel.sharedBytes << "\n";
+}
 
 static LogicalResult run() {
   DialectRegistry registry;
@@ -55,9 +86,10 @@ static LogicalResult run() {
   auto gpuModule = gpu::GPUModuleOp::create(builder, loc, "kernels");
   builder.setInsertionPointToStart(gpuModule.getBody());
 
-  FailureOr<Operation *> kernel = failure();
+  FailureOr<mlir::pbs::KernelInfo> kernel = failure();
   if (kernelKind == "block-list") {
-    kernel = mlir::pbs::buildBlockListKernel(builder, loc);
+    kernel = mlir::pbs::buildBlockListFromIndices(builder, loc,
+                                                  "block_list_from_indices");
   } else if (kernelKind == "attention") {
     mlir::pbs::AttentionKernelSpec spec;
     spec.headDim = headDim;
@@ -70,6 +102,7 @@ static LogicalResult run() {
     spec.schedule.lateRescale = late;
     spec.schedule.anchor = anchor;
     spec.schedule.stages = stages;
+    spec.schedule.headsPerGroup = headsPerGroup;
     spec.schedule.consumerRegisters = consumerRegisters;
     kernel = mlir::pbs::buildAttentionKernel(builder, loc, spec);
   } else {
@@ -88,6 +121,7 @@ static LogicalResult run() {
   file.keep();
   if (emit == "mlir") {
     module->print(file.os());
+    printParams(*kernel, file.os());
     return success();
   }
   FailureOr<std::string> ptx = mlir::pbs::translateGpuModulesToPtx(*module, {});

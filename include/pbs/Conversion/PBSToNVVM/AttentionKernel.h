@@ -15,6 +15,7 @@
 #define PBS_CONVERSION_PBSTONVVM_ATTENTIONKERNEL_H
 
 #include "mlir/IR/Builders.h"
+#include "pbs/Conversion/PBSToNVVM/KernelInfo.h"
 #include <string>
 
 namespace mlir::pbs {
@@ -36,6 +37,21 @@ struct AttentionSchedule {
   /// (setmaxnreg): multiples of 8, producer + 2 * consumer <= 504.
   unsigned producerRegisters = 40;
   unsigned consumerRegisters = 232;
+  /// Query heads whose blocks are visited together; 0 takes as many as have
+  /// their keys and values in the L2 cache together.
+  unsigned headsPerGroup = 0;
+};
+
+/// Buffers of the kernel.
+enum class AttentionRole : unsigned {
+  Query,     ///< [B,Hq,M,D]
+  Key,       ///< [B,Hk,N,D]
+  Value,     ///< [B,Hk,N,D]
+  Output,    ///< [B,Hq,M,D]
+  Lse,       ///< f32 [B,Hq,M]
+  List,      ///< i32 [B,Hq,Mb,ceil(Nb/32)]
+  Positions, ///< i32 [B,Hk,N]
+  Counter    ///< i32 [1], zero before each launch
 };
 
 /// What one attention kernel computes. q is [B,Hq,M,D], k and v [B,Hk,N,D] with
@@ -51,55 +67,28 @@ struct AttentionKernelSpec {
   /// A key is visible to a query row iff its position does not exceed the
   /// row's.
   bool causal = true;
-  /// Keys are permuted: an argument `positions` i32 [B,Hk,N] (contiguous) gives
-  /// the original position of each key. Without causality positions do not
-  /// matter and the argument does not exist.
+  /// Keys are permuted: the buffer `Positions` gives the original position of
+  /// each key. Without causality positions do not matter and are not read.
   bool hasPositions = false;
   /// With positions: keys stay inside segments of this many keys, so whole
   /// segments before a row's position need no mask. 0: unknown, every block is
   /// masked by position. Else a multiple of the block.
   int64_t segment = 0;
-  /// Visit only listed blocks: an argument `list` i32 [B,Hq,Mb,ceil(Nb/32)]
-  /// (contiguous); bit c % 32 of word c / 32 lists key block c.
+  /// Visit only listed blocks: bit c % 32 of word c / 32 of a row of `List`
+  /// lists key block c.
   bool hasList = false;
-  /// Write LSE, f32 [B,Hq,M] (contiguous).
+  /// Write the output, the LSE.
+  bool writeOutput = true;
   bool writeLse = true;
   AttentionSchedule schedule;
 };
 
-/// Attributes of a kernel function, all discardable:
-/// - kernelAbiAttr: an array with one dictionary per parameter. `kind` is
-///   "tensor_map" (with `source` one of q, k, v, o, `box` and `dims` innermost
-///   first, `dims` naming dimensions of the source, and `swizzle` in bytes),
-///   "pointer" (`source`: lse, list, positions), "workspace" (`source`,
-///   `bytes`; zeroed before each launch), "i32" (`expr`) or "scale" (f32, times
-///   `factor`).
-/// - kernelGridAttr: number of blocks as an expression.
-/// - kernelBlockAttr, kernelSharedAttr: threads per block and bytes of dynamic
-///   shared memory.
-/// An expression is an array in postfix order: integers, strings
-/// "<source>.<dim>" or "device.num_sms", and operators add, sub, mul, floordiv,
-/// ceildiv, min, max.
-constexpr llvm::StringLiteral kernelAbiAttr = "tile.abi";
-constexpr llvm::StringLiteral kernelGridAttr = "tile.grid";
-constexpr llvm::StringLiteral kernelBlockAttr = "tile.block";
-constexpr llvm::StringLiteral kernelSharedAttr = "tile.shared_bytes";
-
 /// Builds the kernel at the insertion point, which must lie in a gpu.module.
-/// Fails with a diagnostic at `loc` if `spec` asks for what the kernel cannot
-/// do. Returns the llvm.func.
-FailureOr<Operation *> buildAttentionKernel(OpBuilder &builder, Location loc,
-                                            const AttentionKernelSpec &spec);
-
-/// What the kernel that turns index lists into bit rows is called by default.
-constexpr llvm::StringLiteral kListKernelName = "block_list_from_indices";
-
-/// Builds the kernel that turns a caller's block list (`count` i32 [R], `index`
-/// i32 [R,L]) into bit rows (`list` i32 [R,ceil(Nb/32)]); R is the number of
-/// query blocks of all heads. Indices outside [0,Nb) are dropped, `count` is
-/// clamped to [0,L]; `status` i32 [2] receives (1 + the smallest row with an
-/// index out of range or a duplicate, else 0x7fffffff).
-FailureOr<Operation *> buildBlockListKernel(OpBuilder &builder, Location loc);
+/// Its grid is one-dimensional, of at most one block for each work item (query
+/// head and query block) and at most one for each multiprocessor. Fails with a
+/// diagnostic at `loc` if `spec` asks for what the kernel cannot do.
+FailureOr<KernelInfo> buildAttentionKernel(OpBuilder &builder, Location loc,
+                                           const AttentionKernelSpec &spec);
 
 } // namespace mlir::pbs
 
