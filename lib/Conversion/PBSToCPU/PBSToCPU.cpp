@@ -476,9 +476,10 @@ struct ConvertPBSToCPUPass final
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    if (vectorBits != 128 && vectorBits != 256 && vectorBits != 512) {
+    int64_t bits = vectorBits;
+    if (bits != 128 && bits != 256 && bits != 512) {
       module.emitError() << "expected vector-bits to be 128, 256 or 512, got "
-                         << vectorBits;
+                         << bits;
       return signalPassFailure();
     }
     SmallVector<plan::KernelOp> kernels;
@@ -491,7 +492,7 @@ struct ConvertPBSToCPUPass final
     auto code = ModuleOp::create(module.getLoc(), kCPUModuleName);
     SymbolTable(module).insert(code, module.getBody()->end());
     for (plan::KernelOp kernel : kernels) {
-      KernelConverter converter(kernel, CPUTarget::get(vectorBits));
+      KernelConverter converter(kernel, CPUTarget::get(bits));
       if (failed(converter.convert(code)))
         return signalPassFailure();
       ++numKernels;

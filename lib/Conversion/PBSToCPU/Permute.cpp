@@ -9,6 +9,7 @@
 #include "Tiles.h"
 
 #include <numeric>
+#include <tuple>
 
 using namespace mlir;
 using namespace mlir::pbs::cpu;
@@ -17,8 +18,8 @@ using namespace mlir::pbs::cpu;
 static constexpr int64_t kCopyBytes = 32;
 
 /// Splits a work item into batch, head and part, parts fastest.
-static std::array<Value, 3> splitItem(CodeBuilder &b, Value item, Value heads,
-                                      Value parts) {
+static std::tuple<Value, Value, Value> splitItem(CodeBuilder &b, Value item,
+                                                 Value heads, Value parts) {
   Value batchAndHead = b.div(item, parts);
   return {b.div(batchAndHead, heads), b.rem(batchAndHead, heads),
           b.rem(item, parts)};
@@ -93,7 +94,8 @@ static Value emitIsSorted(CodeBuilder &b, Value numKeys, int64_t size,
 void SortSegmentsKernel::emit(CodeBuilder &b, Value item) const {
   Value zero = b.index(0), size = b.index(segment);
   Value numKeys = b.dim(importance, 2);
-  auto [batch, head, part] =
+  Value batch, head, part;
+  std::tie(batch, head, part) =
       splitItem(b, item, b.dim(importance, 1), b.ceilDiv(numKeys, size));
   Value first = b.mul(part, size);
   Value keys = b.localTile({segment}, b.getI64Type());
@@ -122,7 +124,9 @@ void SortSegmentsKernel::emit(CodeBuilder &b, Value item) const {
 void PermuteKVKernel::emit(CodeBuilder &b, Value item) const {
   Value numKeys = b.dim(key, 2);
   Value blocks = b.ceilDiv(numKeys, b.index(result.block));
-  auto [batch, head, block] = splitItem(b, item, b.dim(permutation, 1), blocks);
+  Value batch, head, block;
+  std::tie(batch, head, block) =
+      splitItem(b, item, b.dim(permutation, 1), blocks);
   emitGather(b, key, value, result, batch, head, block, [&](Value j) {
     Value position = b.load(permutation, {batch, head, j});
     return b.intCast(emitClamp(b, position, numKeys), b.getI32Type());
@@ -133,7 +137,8 @@ void FusedPermuteKVKernel::emit(CodeBuilder &b, Value item) const {
   int64_t size = scores.segment;
   Value zero = b.index(0), segmentSize = b.index(size);
   Value numKeys = b.dim(scores.key, 2), heads = b.dim(result.key, 1);
-  auto [batch, head, segment] =
+  Value batch, head, segment;
+  std::tie(batch, head, segment) =
       splitItem(b, item, heads, b.ceilDiv(numKeys, segmentSize));
   Value first = b.mul(segment, segmentSize);
   Value count = b.min(segmentSize, b.sub(numKeys, first));
@@ -175,7 +180,8 @@ void FusedPermuteKVKernel::emit(CodeBuilder &b, Value item) const {
 void PermuteKernel::emit(CodeBuilder &b, Value item) const {
   Value numKeys = b.dim(source, 2), heads = b.dim(permutation, 1);
   Value size = b.index(kTileRows);
-  auto [batch, head, part] =
+  Value batch, head, part;
+  std::tie(batch, head, part) =
       splitItem(b, item, heads, b.ceilDiv(numKeys, size));
   Value sourceHead = b.div(b.mul(head, b.dim(source, 1)), heads);
   Value begin = b.mul(part, size), end = b.min(b.add(begin, size), numKeys);
@@ -188,7 +194,8 @@ void PermuteKernel::emit(CodeBuilder &b, Value item) const {
 
 void ComposeKernel::emit(CodeBuilder &b, Value item) const {
   Value numKeys = b.dim(result, 2), size = b.index(kCopyRows);
-  auto [batch, head, part] =
+  Value batch, head, part;
+  std::tie(batch, head, part) =
       splitItem(b, item, b.dim(result, 1), b.ceilDiv(numKeys, size));
   Value begin = b.mul(part, size), end = b.min(b.add(begin, size), numKeys);
   b.forLoop(begin, end, 1, [&](Value j) {
@@ -206,7 +213,8 @@ void ComposeKernel::emit(CodeBuilder &b, Value item) const {
 void KVFromPositionsKernel::emit(CodeBuilder &b, Value item) const {
   Value given = givenPositions ? givenPositions : positions;
   Value numKeys = b.dim(given, 2), size = b.index(block);
-  auto [batch, head, part] =
+  Value batch, head, part;
+  std::tie(batch, head, part) =
       splitItem(b, item, b.dim(given, 1), b.ceilDiv(numKeys, size));
   Value begin = b.mul(part, size), end = b.min(b.add(begin, size), numKeys);
   Values range = {b.i32(INT32_MAX), b.i32(INT32_MIN)};
@@ -225,6 +233,7 @@ void KVFromPositionsKernel::emit(CodeBuilder &b, Value item) const {
 
 void PoolKernel::emit(CodeBuilder &b, Value item) const {
   Value blocks = b.ceilDiv(b.dim(source, 2), b.index(block));
-  auto [batch, head, part] = splitItem(b, item, b.dim(source, 1), blocks);
+  Value batch, head, part;
+  std::tie(batch, head, part) = splitItem(b, item, b.dim(source, 1), blocks);
   emitPool(b, pool, source, result, block, batch, head, part);
 }
