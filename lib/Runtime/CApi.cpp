@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Program.h"
+#include "pbs/Runtime/Factory.h"
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -23,8 +24,13 @@ pbs_status pbs::runtime::report(const Status &status) {
   return status.getCode();
 }
 
-static pbs_status fail(pbs_status code, const std::string &message) {
+pbs_status pbs::runtime::setLastError(pbs_status code,
+                                      const std::string &message) {
   return report({code, message});
+}
+
+static pbs_status fail(pbs_status code, const std::string &message) {
+  return setLastError(code, message);
 }
 
 extern "C" const char *pbs_version(void) { return PBS_VERSION; }
@@ -61,8 +67,8 @@ extern "C" void pbs_free(void *memory) { std::free(memory); }
 // Loading and saving
 //===----------------------------------------------------------------------===//
 
-Status pbs::runtime::createProgram(Bundle bundle, const std::string &report,
-                                   pbs_program_t *program) {
+pbs_status pbs::runtime::createProgram(Bundle bundle, const std::string &report,
+                                       pbs_program_t *program) {
   bool isCUDA = false;
   for (const Kernel &kernel : bundle.plans.front().plan.kernels)
     isCUDA |= kernel.target == Kernel::Target::CUDA;
@@ -70,7 +76,7 @@ Status pbs::runtime::createProgram(Bundle bundle, const std::string &report,
   if (Status status = isCUDA ? createCUDAProgram(std::move(bundle), result)
                              : createCPUProgram(std::move(bundle), result);
       !status.ok())
-    return status;
+    return pbs::runtime::report(status);
   result->report = report + "program '" + result->bundle.name + "' by " +
                    result->bundle.compiler + ", options " +
                    result->bundle.options + "\n";
@@ -81,7 +87,7 @@ Status pbs::runtime::createProgram(Bundle bundle, const std::string &report,
     result->report +=
         "plan if " + guarded.guard.str() + "\n" + guarded.plan.str();
   *program = result.release();
-  return {};
+  return PBS_OK;
 }
 
 extern "C" pbs_status pbs_program_load(const void *bytes, size_t size,
@@ -93,7 +99,7 @@ extern "C" pbs_status pbs_program_load(const void *bytes, size_t size,
   Bundle bundle;
   if (std::string error = parse(bytes, size, bundle); !error.empty())
     return fail(PBS_BAD_BUNDLE, error);
-  return report(createProgram(std::move(bundle), "", program));
+  return createProgram(std::move(bundle), "", program);
 }
 
 /// Reads a whole file; false with errno set on failure.

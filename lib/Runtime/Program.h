@@ -40,10 +40,6 @@ Status createCPUProgram(Bundle bundle, std::unique_ptr<pbs_program> &program);
 /// The same for CUDA code.
 Status createCUDAProgram(Bundle bundle, std::unique_ptr<pbs_program> &program);
 
-/// Makes a program of a bundle; `report` is put in front of the plan's text.
-Status createProgram(Bundle bundle, const std::string &report,
-                     pbs_program_t *program);
-
 /// Formats what a kernel wrote to a status buffer; ok if it reported nothing.
 Status readStatus(const StatusBuffer &buffer, const int32_t *words,
                   size_t numWords);

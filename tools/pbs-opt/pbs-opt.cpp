@@ -10,19 +10,16 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "pbs/Conversion/PBSToPlan/Passes.h"
-#include "pbs/Dialect/PBS/IR/PBS.h"
-#include "pbs/Dialect/PBS/Transforms/Passes.h"
-#include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Pipelines/Pipelines.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
-  registry.insert<mlir::pbs::PBSDialect, mlir::plan::PlanDialect>();
-  mlir::pbs::registerPBSPasses();
-  mlir::pbs::registerPBSToPlanPasses();
+  mlir::pbs::registerDialects(registry);
+  mlir::pbs::registerPasses();
+  mlir::pbs::registerPipelines();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Optimizer of permuted block-sparse attention\n", registry));
 }

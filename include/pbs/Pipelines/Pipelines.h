@@ -1,0 +1,74 @@
+//===- Pipelines.h - The named pipelines ------------------------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What pbs-opt, the JIT and the tests call. A pipeline is a sequence of stages;
+// each stage says what holds after it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_PIPELINES_PIPELINES_H
+#define PBS_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class DialectRegistry;
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::pbs {
+
+/// Options of the target-neutral stages.
+struct PlanPipelineOptions : PassPipelineOptions<PlanPipelineOptions> {
+  Option<bool> fuse{*this, "fuse",
+                    llvm::cl::desc("Fuse permutation and selection"),
+                    llvm::cl::init(true)};
+};
+
+/// Options of `pbs-to-cpu`.
+struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
+  Option<bool> fuse{*this, "fuse",
+                    llvm::cl::desc("Fuse permutation and selection"),
+                    llvm::cl::init(true)};
+  Option<int64_t> vectorBits{
+      *this, "vector-bits",
+      llvm::cl::desc("Size of the vector registers: 128, 256 or 512"),
+      llvm::cl::init(256)};
+};
+
+/// Stage 1: no `pbs.permuted_attention` is left; with `fuse`, importance, sort,
+/// gather and pooling of keys are one op, and so are scores and selection.
+void buildExpandStage(OpPassManager &pm, bool fuse);
+
+/// Stage 2: every function is a `plan.program` that launches `plan.kernel`s;
+/// values of custom types are left inside kernels only.
+void buildPlanStage(OpPassManager &pm);
+
+/// Stage 3: every kernel has CPU code in the nested module `@cpu`.
+void buildCPUCodeStage(OpPassManager &pm, int64_t vectorBits);
+
+/// Stage 4: the module `@cpu` is in the LLVM dialect and has one packed entry
+/// point for each kernel.
+void buildCPULoweringStage(OpPassManager &pm);
+
+/// Stages 1 and 2: `pbs-to-plan`.
+void buildPlanPipeline(OpPassManager &pm, const PlanPipelineOptions &options);
+
+/// Stages 1 to 4: `pbs-to-cpu`.
+void buildCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
+
+/// Registers the pipelines by name.
+void registerPipelines();
+
+/// Registers every pass of the project by name.
+void registerPasses();
+
+/// Adds the dialects of the project, and what the pipelines need of others, to
+/// `registry`.
+void registerDialects(DialectRegistry &registry);
+
+} // namespace mlir::pbs
+
+#endif // PBS_PIPELINES_PIPELINES_H

@@ -1,0 +1,311 @@
+//===- PlanTranslation.cpp - From plan ops to a bundle --------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The symbols of a translated plan are those of the program, then the number of
+// multiprocessors. Sizes of a kernel's code are over the dimensions of its
+// buffers; those of the launch are put in their place, so each launch has a
+// kernel of its own in the plan.
+//
+//===----------------------------------------------------------------------===//
+
+#include "pbs/Dialect/Plan/Translation/PlanTranslation.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Runtime/Bundle.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::plan;
+namespace rt = ::pbs::runtime;
+
+/// Bytes of a word of scratch, which is `i32`.
+static constexpr int64_t kScratchWordBytes = 4;
+
+static rt::DType getDType(Type type) {
+  if (type.isF16())
+    return rt::DType::F16;
+  if (type.isBF16())
+    return rt::DType::BF16;
+  return type.isF32() ? rt::DType::F32 : rt::DType::I32;
+}
+
+static rt::ExprOp::Kind getExprKind(AffineExprKind kind) {
+  switch (kind) {
+  case AffineExprKind::Add:
+    return rt::ExprOp::Kind::Add;
+  case AffineExprKind::Mul:
+    return rt::ExprOp::Kind::Mul;
+  case AffineExprKind::FloorDiv:
+    return rt::ExprOp::Kind::FloorDiv;
+  case AffineExprKind::CeilDiv:
+    return rt::ExprOp::Kind::CeilDiv;
+  case AffineExprKind::Mod:
+    return rt::ExprOp::Kind::Mod;
+  default:
+    llvm_unreachable("not a binary expression");
+  }
+}
+
+/// Translates an expression over symbols.
+static rt::Expr translate(AffineExpr expr) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return rt::Expr::constant(constant.getValue());
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return rt::Expr::symbol(symbol.getPosition());
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  return rt::Expr::binary(getExprKind(expr.getKind()),
+                          translate(binary.getLHS()),
+                          translate(binary.getRHS()));
+}
+
+static std::vector<rt::Expr> translate(ArrayRef<AffineExpr> exprs) {
+  std::vector<rt::Expr> result;
+  for (AffineExpr expr : exprs)
+    result.push_back(translate(expr));
+  return result;
+}
+
+namespace {
+/// Translates one program.
+class Translator {
+public:
+  Translator(ModuleOp module, ProgramOp program, rt::Plan &plan)
+      : module(module), program(program), plan(plan) {}
+
+  LogicalResult run();
+
+private:
+  /// A buffer and its dimensions over the symbols of the program.
+  struct Buffer {
+    rt::Binding binding;
+    SmallVector<AffineExpr> dims;
+  };
+
+  void addInputs();
+  void addOutputs();
+  void addConstraints();
+  LogicalResult addLaunch(LaunchOp launch);
+  /// Adds a buffer of the workspace.
+  rt::Binding addWorkspace(StringRef name, rt::DType dtype,
+                           std::vector<rt::Expr> dims);
+  /// Adds a step that sets a buffer to zero.
+  void addMemset(rt::Binding binding);
+  ModuleOp module;
+  ProgramOp program;
+  rt::Plan &plan;
+  llvm::DenseMap<Value, Buffer> buffers;
+  llvm::MapVector<StringAttr, uint32_t> images;
+};
+} // namespace
+
+void Translator::addInputs() {
+  unsigned nextSymbol = 0;
+  MLIRContext *context = program.getContext();
+  for (BlockArgument argument : program.getBody().getArguments()) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    Buffer &buffer = buffers[argument];
+    buffer.binding = {rt::Binding::Kind::Argument, argument.getArgNumber()};
+    for (auto [dim, size] : llvm::enumerate(type.getShape())) {
+      if (!ShapedType::isDynamic(size)) {
+        buffer.dims.push_back(getAffineConstantExpr(size, context));
+        continue;
+      }
+      buffer.dims.push_back(getAffineSymbolExpr(nextSymbol++, context));
+      plan.symbols.push_back({rt::Symbol::Kind::ArgumentDim,
+                              argument.getArgNumber(),
+                              static_cast<uint32_t>(dim)});
+    }
+    plan.arguments.push_back(
+        {program.getArgumentName(argument.getArgNumber()).str(),
+         /*isOutput=*/false, getDType(type.getElementType()),
+         translate(buffer.dims)});
+  }
+  plan.symbols.push_back({rt::Symbol::Kind::NumSMs, 0, 0});
+}
+
+void Translator::addOutputs() {
+  Operation *terminator = program.getBody().front().getTerminator();
+  for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
+    auto launch = value.getDefiningOp<LaunchOp>();
+    Buffer &buffer = buffers[value];
+    buffer.binding = {rt::Binding::Kind::Argument,
+                      static_cast<uint32_t>(plan.arguments.size())};
+    buffer.dims = SmallVector<AffineExpr>(
+        launch.getShape(cast<OpResult>(value).getResultNumber()).getResults());
+    plan.arguments.push_back(
+        {program.getResultName(index).str(), /*isOutput=*/true,
+         getDType(getElementTypeOrSelf(value)), translate(buffer.dims)});
+  }
+}
+
+void Translator::addConstraints() {
+  ArrayAttr constraints = program.getConstraintsAttr();
+  if (!constraints)
+    return;
+  for (auto constraint : constraints.getAsRange<ConstraintAttr>())
+    plan.constraints.push_back({constraint.getKind() == ConstraintKind::Equal
+                                    ? rt::Constraint::Kind::Equal
+                                    : rt::Constraint::Kind::Multiple,
+                                translate(constraint.getLhs()),
+                                translate(constraint.getRhs()),
+                                constraint.getExpectation().str()});
+}
+
+rt::Binding Translator::addWorkspace(StringRef name, rt::DType dtype,
+                                     std::vector<rt::Expr> dims) {
+  plan.workspace.push_back({name.str(), dtype, std::move(dims)});
+  return {rt::Binding::Kind::Workspace,
+          static_cast<uint32_t>(plan.workspace.size() - 1)};
+}
+
+void Translator::addMemset(rt::Binding binding) {
+  rt::Step step;
+  step.kind = rt::Step::Kind::Memset;
+  step.buffers = {binding};
+  plan.steps.push_back(std::move(step));
+}
+
+/// Translates a parameter; `resolve` puts the sizes of a launch in place of the
+/// symbols of the kernel.
+static rt::KernelParam
+translateParam(Attribute attr,
+               llvm::function_ref<AffineExpr(AffineExpr)> resolve) {
+  rt::KernelParam param;
+  llvm::TypeSwitch<Attribute>(attr)
+      .Case([&](PointerAttr pointer) {
+        param.kind = rt::KernelParam::Kind::Pointer;
+        param.buffer = pointer.getBuffer();
+      })
+      .Case([&](StrideAttr stride) {
+        param.kind = rt::KernelParam::Kind::Stride;
+        param.buffer = stride.getBuffer();
+        param.dim = stride.getDim();
+      })
+      .Case([&](TensorMapAttr map) {
+        param.kind = rt::KernelParam::Kind::TensorMap;
+        param.buffer = map.getBuffer();
+        param.box.assign(map.getBox().begin(), map.getBox().end());
+        param.swizzle = map.getSwizzle();
+      })
+      .Case([&](plan::IntegerAttr integer) {
+        param.kind = integer.getType().getWidth() == 32
+                         ? rt::KernelParam::Kind::Int32
+                         : rt::KernelParam::Kind::Int64;
+        param.expr = translate(resolve(integer.getValue().getResult(0)));
+      })
+      .Case([&](plan::FloatAttr value) {
+        param.kind = rt::KernelParam::Kind::Float;
+        param.value = value.getValue().getValue().convertToFloat();
+      });
+  return param;
+}
+
+LogicalResult Translator::addLaunch(LaunchOp launch) {
+  auto kernel = module.lookupSymbol<KernelOp>(launch.getKernelAttr());
+  Attribute code = kernel.getCodeAttr();
+  if (!code)
+    return launch.emitOpError() << "expected code of kernel "
+                                << launch.getKernelAttr() << ", got none";
+
+  rt::Step step;
+  step.kind = rt::Step::Kind::Launch;
+  // The symbols of the code: dimensions of all buffers, multiprocessors.
+  SmallVector<AffineExpr> sizes;
+  auto bind = [&](const Buffer &buffer) {
+    step.buffers.push_back(buffer.binding);
+    llvm::append_range(sizes, buffer.dims);
+  };
+  for (Value input : launch.getInputs())
+    bind(buffers.at(input));
+  for (OpResult result : launch->getOpResults()) {
+    Buffer &buffer = buffers[result];
+    if (buffer.dims.empty()) {
+      AffineMap shape = launch.getShape(result.getResultNumber());
+      buffer.dims = SmallVector<AffineExpr>(shape.getResults());
+      buffer.binding = addWorkspace(launch.getKernel(),
+                                    getDType(getElementTypeOrSelf(result)),
+                                    translate(buffer.dims));
+    }
+    bind(buffer);
+  }
+  MLIRContext *context = launch.getContext();
+  sizes.push_back(getAffineSymbolExpr(plan.symbols.size() - 1, context));
+  auto resolve = [&](AffineExpr expr) {
+    return expr.replaceDimsAndSymbols({}, sizes);
+  };
+
+  for (Attribute entry : kernel.getScratch()) {
+    bool isZeroed = true;
+    if (auto status = dyn_cast<StatusAttr>(entry)) {
+      step.buffers.push_back(
+          addWorkspace(launch.getKernel(), rt::DType::I32,
+                       {rt::Expr::constant(StatusAttr::kWords)}));
+      rt::StatusBuffer buffer{step.buffers.back().index, {}};
+      for (auto message : status.getMessages().getAsRange<StringAttr>())
+        buffer.messages.push_back(message.str());
+      plan.statuses.push_back(std::move(buffer));
+    } else {
+      auto scratch = cast<ScratchAttr>(entry);
+      isZeroed = scratch.getZeroed();
+      AffineExpr words =
+          scratch.getBytes().getResult(0).ceilDiv(kScratchWordBytes);
+      step.buffers.push_back(addWorkspace(launch.getKernel(), rt::DType::I32,
+                                          {translate(resolve(words))}));
+    }
+    if (isZeroed)
+      addMemset(step.buffers.back());
+  }
+
+  rt::Kernel result;
+  result.name = kernel.getSymName().str();
+  if (auto cpu = dyn_cast<CPUCodeAttr>(code)) {
+    result.target = rt::Kernel::Target::CPU;
+    result.symbol = cpu.getSymbol().getLeafReference().str() + "_packed";
+    step.grid[0] = translate(resolve(cpu.getGrid().getResult(0)));
+    step.grid[1] = step.grid[2] = rt::Expr::constant(1);
+  } else {
+    auto cuda = cast<CUDACodeAttr>(code);
+    result.target = rt::Kernel::Target::CUDA;
+    result.symbol = cuda.getSymbol().getLeafReference().str();
+    result.image =
+        images.insert({cuda.getSymbol().getRootReference(), images.size()})
+            .first->second;
+    for (size_t i = 0; i < 3; ++i) {
+      result.block[i] = cuda.getBlock()[i];
+      step.grid[i] = translate(resolve(cuda.getGrid()[i].getResult(0)));
+    }
+    result.sharedBytes = cuda.getShared();
+    for (Attribute param : cuda.getParams())
+      result.params.push_back(translateParam(param, resolve));
+  }
+  step.kernel = plan.kernels.size();
+  plan.kernels.push_back(std::move(result));
+  plan.steps.push_back(std::move(step));
+  return success();
+}
+
+LogicalResult Translator::run() {
+  addInputs();
+  addOutputs();
+  addConstraints();
+  for (auto launch : program.getOps<LaunchOp>())
+    if (failed(addLaunch(launch)))
+      return failure();
+  return success();
+}
+
+LogicalResult plan::translateToBundle(ModuleOp module, rt::Bundle &bundle) {
+  SmallVector<ProgramOp> programs(module.getOps<ProgramOp>());
+  if (programs.size() != 1)
+    return module.emitError("expected one plan.program, got ")
+           << programs.size();
+  rt::GuardedPlan guarded;
+  guarded.guard = rt::Expr::constant(1);
+  if (failed(Translator(module, programs.front(), guarded.plan).run()))
+    return failure();
+  bundle.plans = {std::move(guarded)};
+  return success();
+}

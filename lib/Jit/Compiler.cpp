@@ -1,0 +1,214 @@
+//===- Compiler.cpp - From IR to a bundle ---------------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compiler.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "pbs/Conversion/PBSToCPU/EmitObject.h"
+#include "pbs/Conversion/PBSToCPU/Passes.h"
+#include "pbs/Dialect/Plan/Translation/PlanTranslation.h"
+#include "pbs/Pipelines/Pipelines.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CrashRecoveryContext.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+#include <chrono>
+#include <mutex>
+
+using namespace mlir;
+using namespace ::pbs::jit;
+
+namespace {
+using Clock = std::chrono::steady_clock;
+
+/// Appends lines "stage: N ms" to a report.
+class Stopwatch {
+public:
+  explicit Stopwatch(std::string &report) : report(report) {}
+  void lap(llvm::StringRef stage) {
+    Clock::time_point now = Clock::now();
+    llvm::raw_string_ostream(report)
+        << stage << ": "
+        << llvm::format(
+               "%.1f",
+               std::chrono::duration<double, std::milli>(now - last).count())
+        << " ms\n";
+    last = now;
+  }
+
+private:
+  std::string &report;
+  Clock::time_point last = Clock::now();
+};
+
+/// Appends the text of a diagnostic: "LINE:COLUMN: error: message".
+void formatDiagnostic(Diagnostic &diagnostic, std::string &text) {
+  llvm::raw_string_ostream stream(text);
+  if (!text.empty())
+    stream << "\n";
+  if (auto loc = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
+    stream << loc.getLine() << ":" << loc.getColumn() << ": ";
+  switch (diagnostic.getSeverity()) {
+  case DiagnosticSeverity::Error:
+    stream << "error: ";
+    break;
+  case DiagnosticSeverity::Warning:
+    stream << "warning: ";
+    break;
+  case DiagnosticSeverity::Note:
+    stream << "note: ";
+    break;
+  case DiagnosticSeverity::Remark:
+    stream << "remark: ";
+    break;
+  }
+  stream << diagnostic;
+}
+
+/// One compilation, in a context of its own.
+class Compilation {
+public:
+  Compilation(const std::string &ir, const CompileOptions &options,
+              CompileResult &result)
+      : ir(ir), options(options), result(result), stopwatch(result.report),
+        context(makeRegistry(), MLIRContext::Threading::DISABLED) {
+    context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
+      if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+        formatDiagnostic(diagnostic, this->result.error);
+      return success();
+    });
+  }
+
+  LogicalResult run() {
+    OwningOpRef<ModuleOp> module =
+        parseSourceString<ModuleOp>(ir, ParserConfig(&context));
+    if (!module)
+      return failure();
+    stopwatch.lap("parse");
+    std::string name;
+    if (failed(selectFunction(*module, name)))
+      return failure();
+    return compileForCPU(*module, name);
+  }
+
+private:
+  static DialectRegistry makeRegistry() {
+    DialectRegistry registry;
+    mlir::pbs::registerDialects(registry);
+    return registry;
+  }
+
+  /// Leaves the function to compile alone in `module`.
+  LogicalResult selectFunction(ModuleOp module, std::string &name);
+  LogicalResult compileForCPU(ModuleOp module, const std::string &name);
+
+  const std::string &ir;
+  const CompileOptions &options;
+  CompileResult &result;
+  Stopwatch stopwatch;
+  MLIRContext context;
+};
+} // namespace
+
+LogicalResult Compilation::selectFunction(ModuleOp module, std::string &name) {
+  SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+  if (functions.empty())
+    return module.emitError("expected a function, got none");
+  func::FuncOp chosen;
+  if (options.function.empty()) {
+    if (functions.size() != 1)
+      return module.emitError("expected one function or the name of one, got ")
+             << functions.size() << " functions";
+    chosen = functions.front();
+  }
+  std::string names;
+  for (func::FuncOp function : functions) {
+    names += (names.empty() ? "" : ", ") + function.getSymName().str();
+    if (function.getSymName() == options.function)
+      chosen = function;
+  }
+  if (!chosen)
+    return module.emitError("expected a function of the module (")
+           << names << "), got '" << options.function << "'";
+  for (func::FuncOp function : functions)
+    if (function != chosen)
+      function.erase();
+  name = chosen.getSymName().str();
+  return success();
+}
+
+/// The machine that a target names.
+static mlir::pbs::HostMachine getMachine(const std::string &target) {
+  mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
+  return machine;
+}
+
+LogicalResult Compilation::compileForCPU(ModuleOp module,
+                                         const std::string &name) {
+  mlir::pbs::HostMachine machine = getMachine(options.target);
+  PassManager passes(&context);
+  mlir::pbs::CPUPipelineOptions pipeline;
+  pipeline.fuse = options.fuse;
+  pipeline.vectorBits = machine.vectorBits;
+  mlir::pbs::buildCPUPipeline(passes, pipeline);
+  if (failed(passes.run(module)))
+    return failure();
+  stopwatch.lap("passes");
+
+  ::pbs::runtime::Bundle &bundle = result.bundle;
+  if (failed(plan::translateToBundle(module, bundle)))
+    return failure();
+  auto code = module.lookupSymbol<ModuleOp>(mlir::pbs::kCPUModuleName);
+  FailureOr<SmallVector<char, 0>> object = mlir::pbs::emitObject(code, machine);
+  if (failed(object))
+    return failure();
+  stopwatch.lap("code");
+  bundle.name = name;
+  bundle.compiler = std::string("pbs-mlir ") + PBS_VERSION;
+  bundle.images = {{::pbs::runtime::CodeImage::Kind::Object, machine.cpu,
+                    std::string(object->begin(), object->end())}};
+  return success();
+}
+
+namespace pbs::jit {
+
+std::string describe(const CompileOptions &options, std::string &error) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << "target=" << options.target << " fuse=" << options.fuse;
+  if (options.target == "host") {
+    mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
+    stream << " cpu=" << machine.cpu << " features=" << machine.features;
+  } else {
+    error = "expected target 'host', got '" + options.target + "'";
+  }
+  return text;
+}
+
+CompileResult compile(const std::string &ir, const CompileOptions &options) {
+  static std::once_flag once;
+  std::call_once(once, [] { llvm::CrashRecoveryContext::Enable(); });
+  CompileResult result;
+  bool succeeded = false;
+  llvm::CrashRecoveryContext recovery;
+  bool returned = recovery.RunSafely([&] {
+    succeeded = mlir::succeeded(Compilation(ir, options, result).run());
+  });
+  if (succeeded && returned)
+    return result;
+  result.status = PBS_COMPILE_ERROR;
+  if (!returned)
+    result.error += "the code generator stopped with a fatal error";
+  else if (result.error.empty())
+    result.error = "compilation failed without a message";
+  return result;
+}
+
+} // namespace pbs::jit

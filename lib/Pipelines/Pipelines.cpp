@@ -1,0 +1,80 @@
+//===- Pipelines.cpp - The named pipelines --------------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "pbs/Pipelines/Pipelines.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "pbs/Conversion/PBSToCPU/Passes.h"
+#include "pbs/Conversion/PBSToCPU/Policies.h"
+#include "pbs/Conversion/PBSToPlan/Passes.h"
+#include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/PBS/Transforms/Passes.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+
+using namespace mlir;
+
+void pbs::buildExpandStage(OpPassManager &pm, bool fuse) {
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createExpandPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+  if (fuse) {
+    pm.addNestedPass<func::FuncOp>(createFusePermutationPass());
+    pm.addNestedPass<func::FuncOp>(createFuseSelectionPass());
+  }
+  pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
+}
+
+void pbs::buildPlanStage(OpPassManager &pm) {
+  pm.addPass(createConvertPBSToPlanPass());
+}
+
+void pbs::buildCPUCodeStage(OpPassManager &pm, int64_t vectorBits) {
+  ConvertPBSToCPUPassOptions options;
+  options.vectorBits = vectorBits;
+  pm.addPass(createConvertPBSToCPUPass(options));
+}
+
+void pbs::buildCPULoweringStage(OpPassManager &pm) {
+  buildCPULoweringPipeline(pm);
+}
+
+void pbs::buildPlanPipeline(OpPassManager &pm,
+                            const PlanPipelineOptions &options) {
+  buildExpandStage(pm, options.fuse);
+  buildPlanStage(pm);
+}
+
+void pbs::buildCPUPipeline(OpPassManager &pm,
+                           const CPUPipelineOptions &options) {
+  buildExpandStage(pm, options.fuse);
+  buildPlanStage(pm);
+  buildCPUCodeStage(pm, options.vectorBits);
+  buildCPULoweringStage(pm);
+}
+
+void pbs::registerPipelines() {
+  PassPipelineRegistration<PlanPipelineOptions>(
+      "pbs-to-plan", "Turn attention functions into launch plans",
+      buildPlanPipeline);
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "pbs-to-cpu", "Compile attention functions to CPU kernels",
+      buildCPUPipeline);
+}
+
+void pbs::registerPasses() {
+  registerPBSPasses();
+  registerPBSToPlanPasses();
+  registerPBSToCPUPasses();
+}
+
+void pbs::registerDialects(DialectRegistry &registry) {
+  registry.insert<PBSDialect, plan::PlanDialect, func::FuncDialect>();
+  cpu::registerCPUPolicies(registry);
+}
