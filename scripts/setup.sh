@@ -3,7 +3,7 @@
 # sudo, without questions. Does nothing where everything is installed already.
 set -eu
 
-packages="g++ cmake ninja-build make git ca-certificates ccache
+packages="clang cmake ninja-build make git ca-certificates ccache
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools
   zlib1g-dev libzstd-dev libgtest-dev
   python3 python3-numpy python3-pytest python3-psutil"
@@ -23,8 +23,8 @@ fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   say "this system has no apt-get; install by hand: LLVM and MLIR 22 with" \
-    "their tools (mlir-tblgen, FileCheck, lit), CMake 3.20, Ninja, a C++17" \
-    "compiler, zlib, zstd, GoogleTest, Python 3.9 with numpy and pytest; then" \
+    "their tools (mlir-tblgen, FileCheck, lit), clang, CMake 3.20, Ninja," \
+    "zlib, zstd, GoogleTest, Python 3.9 with numpy and pytest; then" \
     "set MLIR_DIR to lib/cmake/mlir of that LLVM and PBS_SKIP_SETUP=1"
   exit 1
 fi
