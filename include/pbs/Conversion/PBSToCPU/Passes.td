@@ -73,7 +73,7 @@ def ConvertCPUToLLVMPass : Pass<"convert-pbs-cpu-to-llvm", "ModuleOp"> {
     field in the order allocated pointer, aligned pointer, offset, sizes,
     strides.
   }];
-  let dependentDialects = ["LLVM::LLVMDialect"];
+  let dependentDialects = ["cf::ControlFlowDialect", "LLVM::LLVMDialect"];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of kernels lowered">
   ];
