@@ -189,9 +189,7 @@ Check pbs::reference::checkImportance(const Problem &problem,
     if (std::isnan(expected[i]) && std::isnan(got))
       continue;
     double error = std::abs(got - expected[i]);
-    double relative = std::max(0.0, error - std::ldexp(1, -126)) / expected[i];
-    if (error == 0)
-      relative = 0;
+    double relative = error <= std::ldexp(1, -126) ? 0 : error / expected[i];
     if (!(relative <= check.error))
       check.error = relative;
     if (!(relative <= check.bound) && check.ok) {

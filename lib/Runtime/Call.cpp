@@ -105,7 +105,8 @@ static Status checkTensor(const Argument &argument, const pbs_tensor &tensor,
       return invalidArgument(
           name + "stride " + std::to_string(buffer.strides[i]) +
           " of dimension " + std::to_string(i) + " reaches too far");
-    if (argument.isOutput && buffer.shape[i] > 1 && buffer.strides[i] == 0)
+    if (argument.isOutput && bytes > 0 && buffer.shape[i] > 1 &&
+        buffer.strides[i] == 0)
       return invalidArgument(name +
                              "expected an output without overlap, got "
                              "stride 0 in dimension " +
