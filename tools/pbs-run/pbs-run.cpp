@@ -69,9 +69,10 @@ static cl::opt<int64_t> checkRows(
     cl::desc("rows of each head to compare and to measure the covered mass of; "
              "0: all"),
     cl::init(256), cl::cat(category));
-static cl::opt<unsigned> repetitions("time",
-                                     cl::desc("time this many repetitions"),
-                                     cl::ValueOptional, cl::init(0),
+static cl::opt<bool> timing("time", cl::desc("time runs, beside dense ones"),
+                            cl::cat(category));
+static cl::opt<unsigned> repetitions("repetitions",
+                                     cl::desc("runs to time"), cl::init(5),
                                      cl::cat(category));
 static cl::opt<bool> report("report",
                             cl::desc("print plan, kernels, compile times"),
@@ -113,7 +114,7 @@ static cl::opt<std::string> function("function", cl::desc("function of the IR"),
 static cl::opt<bool> noFusion("no-fusion", cl::cat(category));
 static cl::opt<bool> noCache("no-cache", cl::cat(category));
 static cl::opt<std::string> cacheDir("cache-dir", cl::cat(category));
-static cl::opt<int> threads("threads", cl::desc("threads to use at most"),
+static cl::opt<int> threads("num-threads", cl::desc("threads to use at most"),
                             cl::cat(category));
 static cl::opt<bool> checked("checked", cl::desc("check contents of lists"),
                              cl::cat(category));
@@ -127,9 +128,7 @@ static JobOptions getJobOptions() {
   options.compile.no_fusion = noFusion;
   options.run.num_threads = threads;
   options.run.checked = checked;
-  options.repetitions = repetitions;
-  if (repetitions.getNumOccurrences() && repetitions == 0)
-    options.repetitions = 5;
+  options.repetitions = timing ? std::max(1u, unsigned(repetitions)) : 0;
   options.check = check;
   options.checkRows = checkRows;
   options.report = report;
