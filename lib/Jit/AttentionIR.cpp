@@ -145,11 +145,15 @@ std::string Emitter::check() const {
 
   int32_t known = PBS_OUTPUT_LSE;
   if (config.kind == PBS_ATTENTION_PERMUTED)
-    known |= PBS_OUTPUT_SCORES | PBS_OUTPUT_BLOCK_LIST | PBS_OUTPUT_POSITIONS;
+    known |= PBS_OUTPUT_SCORES | PBS_OUTPUT_BLOCK_LIST | PBS_OUTPUT_POSITIONS |
+             PBS_OUTPUT_STAGES_ONLY;
   if (config.kind == PBS_ATTENTION_PERMUTED && !config.unpermuted)
     known |= PBS_OUTPUT_IMPORTANCE;
   if (config.kind == PBS_ATTENTION_SPARSE)
     known |= PBS_OUTPUT_BLOCK_LIST;
+  if (wants(PBS_OUTPUT_STAGES_ONLY) &&
+      (wants(PBS_OUTPUT_LSE) || config.outputs == PBS_OUTPUT_STAGES_ONLY))
+    return "expected outputs of stages, got " + std::to_string(config.outputs);
   if (config.outputs & ~known)
     return "outputs " + std::to_string(config.outputs & ~known) +
            " do not exist for this kind of attention";
@@ -264,8 +268,10 @@ void Emitter::emitPermuted() {
     line("%list = pbs.select_blocks %scores, %q, %kv {" + choice + "}");
     line("  : (" + scoresType + ", " + q + ", " + kv + ") -> " + list);
   }
-  emitSparseAttention();
-  addResult("output", "%output", q);
+  if (!wants(PBS_OUTPUT_STAGES_ONLY)) {
+    emitSparseAttention();
+    addResult("output", "%output", q);
+  }
   if (wants(PBS_OUTPUT_LSE))
     addResult("lse", "%lse", lse);
   if (wants(PBS_OUTPUT_IMPORTANCE))

@@ -218,7 +218,9 @@ typedef enum pbs_output {
   /** f32 [B,Hq,Mb,Nb], -inf where a block is no candidate. */
   PBS_OUTPUT_SCORES = 8,
   /** i32 [B,Hq,Mb,ceil(Nb/32)], bit rows. */
-  PBS_OUTPUT_BLOCK_LIST = 16
+  PBS_OUTPUT_BLOCK_LIST = 16,
+  /** Permuted: leave out attention itself and its output. */
+  PBS_OUTPUT_STAGES_ONLY = 32
 } pbs_output;
 
 /** An attention for any batch size and any lengths. Zero takes the default of a

@@ -1,0 +1,212 @@
+# Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Attention as functions; programs are compiled at their first use."""
+
+import ctypes
+import threading
+
+import numpy
+
+from . import _library, _tensors
+from ._program import Program, make_compile_options
+
+_programs = {}
+_lock = threading.Lock()
+
+
+def _get_program(**config):
+    """The program of a configuration, compiled at the first request."""
+    key = tuple(sorted(config.items()))
+    with _lock:
+        program = _programs.get(key)
+    if program is not None:
+        return program
+    handle = ctypes.c_void_p()
+    _library.check(_library.get().pbs_attention_create(
+        ctypes.byref(_library.AttentionConfig(**config)),
+        ctypes.byref(make_compile_options()), ctypes.byref(handle)))
+    # Two threads may have compiled it; one result stays.
+    with _lock:
+        return _programs.setdefault(key, Program(handle))
+
+
+def _choose(name, value, choices):
+    if value not in choices:
+        raise _library.InvalidArgumentError(
+            f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    return choices[value]
+
+
+def _get_sizes(q, k, v):
+    """Configuration fields that follow from the tensors."""
+    views = [_tensors.View(f"argument '{name}'", tensor)
+             for name, tensor in (("q", q), ("k", k), ("v", v))]
+    for name, view in zip("qkv", views):
+        if len(view.shape) != 4:
+            raise _library.InvalidArgumentError(
+                f"argument '{name}': expected shape [B, H, N, D], got "
+                f"{list(view.shape)}")
+        if view.device != views[0].device:
+            raise _library.InvalidArgumentError(
+                f"argument '{name}': expected a tensor on the device of q")
+    query, key, _ = views
+    if query.device == _library.CUDA and query.dtype == _library.F32:
+        raise _library.UnsupportedError(
+            "argument 'q': expected float16 or bfloat16 on CUDA, got float32")
+    return dict(query_heads=query.shape[1], kv_heads=key.shape[1],
+                head_dim=query.shape[3], dtype=query.dtype)
+
+
+def _get_method(causal, scale, block, segment, threshold, top_k, permute,
+                sharing, proxy, proxy_rows, proxy_seed):
+    """Configuration fields of the method."""
+    return dict(
+        kind=_library.PERMUTED, causal=int(causal), scale=float(scale or 0),
+        query_block=block, key_block=block, segment=segment,
+        unpermuted=int(not permute),
+        stop_rule=_library.TOP_P if top_k is None else _library.TOP_K,
+        threshold=float(threshold), count=top_k or 0,
+        proxy=_choose("proxy", proxy, _library.PROXIES),
+        proxy_rows=proxy_rows, proxy_seed=proxy_seed,
+        sharing=_choose("sharing", sharing, _library.SHARINGS))
+
+
+def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
+              threshold=0.9, top_k=None, permute=True, sharing="share_mean",
+              proxy="last_rows", proxy_rows=128, proxy_seed=0,
+              return_lse=False, out=None, workspace=None, num_threads=None):
+    """Permuted block-sparse attention (PBS-Attn, arXiv 2510.21270).
+
+    Args:
+      q: [B, Hq, M, D]; the ends of queries and keys are aligned, so M < N is a
+        later chunk of a prefill.
+      k, v: [B, Hkv, N, D], with Hq a multiple of Hkv; never modified.
+      causal: a query sees keys at or before its position.
+      scale: factor of the scores, by default 1/sqrt(D).
+      block: rows of a query block and of a key block.
+      segment: keys that are permuted among themselves; a multiple of `block`.
+      threshold: share of the pooled mass to cover (Section 4.3 of the paper).
+      top_k: take this many candidate blocks instead.
+      permute: move important keys together (Section 4.2).
+      sharing: "share_mean" (one permutation for each KV head, from the mean
+        importance), "average_query" or "per_query_head".
+      proxy: the query rows that importance is taken from: "last_rows",
+        "strided_rows" or "random_rows" (of `proxy_seed`); `proxy_rows` many.
+      return_lse: return (output, lse), lse f32 [B, Hq, M], natural logarithm.
+      out, workspace, num_threads: see Program.
+
+    Returns: [B, Hq, M, D] of the type of `q`.
+    Raises: PbsError, of the subclass that says what is wrong.
+    """
+    program = _get_program(
+        **_get_sizes(q, k, v),
+        **_get_method(causal, scale, block, segment, threshold, top_k, permute,
+                      sharing, proxy, proxy_rows, proxy_seed),
+        outputs=_library.LSE if return_lse else 0)
+    return program(q, k, v, out=_as_outputs(out), workspace=workspace,
+                   num_threads=num_threads)
+
+
+def dense_attention(q, k, v, *, causal=True, scale=None, return_lse=False,
+                    out=None, num_threads=None):
+    """Dense attention; arguments as in `attention`."""
+    program = _get_program(
+        **_get_sizes(q, k, v), kind=_library.DENSE, causal=int(causal),
+        scale=float(scale or 0), outputs=_library.LSE if return_lse else 0)
+    return program(q, k, v, out=_as_outputs(out), num_threads=num_threads)
+
+
+def sparse_attention(q, k, v, block_mask, *, key_positions=None, causal=True,
+                     scale=None, block=128, segment=256, return_lse=False,
+                     out=None, num_threads=None, checked=True):
+    """Attention over the key blocks that the caller lists.
+
+    Args:
+      q, k, v: as in `attention`; `k` and `v` in the order of `key_positions`.
+      block_mask: (count, index), int32 [B, Hq, Mb] and [B, Hq, Mb, L], of
+        which the first `count` entries of a row of `index` are key blocks, each
+        once; or a bool mask [B, Hq, Mb, Nb]. Mb and Nb are the numbers of
+        query and key blocks.
+      key_positions: int32 [B, Hkv, N], the original position of each key, by
+        which it is masked; keys have to stay inside segments of `segment` keys.
+      checked: raise InvalidDataError for an index that is out of range or
+        listed twice. Unchecked, such an entry has no defined effect.
+
+    Returns: as `attention`. A row with no visible listed key is 0, its lse -inf.
+    """
+    if not isinstance(block_mask, (tuple, list)):
+        block_mask = _make_lists(q, block_mask)
+    positions = () if key_positions is None else (key_positions,)
+    program = _get_program(
+        **_get_sizes(q, k, v), kind=_library.SPARSE, causal=int(causal),
+        scale=float(scale or 0), query_block=block, key_block=block,
+        segment=segment, has_positions=len(positions),
+        outputs=_library.LSE if return_lse else 0)
+    return program(q, k, v, *positions, *block_mask, out=_as_outputs(out),
+                   num_threads=num_threads, checked=checked)
+
+
+def permutation(q, k, *, causal=True, scale=None, segment=256,
+                block=128, sharing="share_mean", proxy="last_rows",
+                proxy_rows=128, proxy_seed=0, return_importance=False):
+    """The permutation of keys (Section 4.2 of the paper).
+
+    Returns: positions, int32 [B, H, N] with H = Hkv (or Hq for sharing
+      "per_query_head"), the original position of each permuted key; with
+      `return_importance`, (positions, importance), importance f32 [B, H, N].
+    """
+    program = _get_program(
+        **_get_sizes(q, k, k),
+        **_get_method(causal, scale, block, segment, 1.0, None, True, sharing,
+                      proxy, proxy_rows, proxy_seed),
+        outputs=(_library.STAGES_ONLY | _library.IMPORTANCE |
+                 _library.POSITIONS))
+    importance, positions = program(q, k, k)
+    return (positions, importance) if return_importance else positions
+
+
+def select_blocks(q, k, *, causal=True, scale=None, block=128,
+                  segment=256, threshold=0.9, top_k=None, permute=True,
+                  sharing="share_mean", proxy="last_rows", proxy_rows=128,
+                  proxy_seed=0):
+    """The block mask of the method (Section 4.3 of the paper).
+
+    Returns: a bool mask, numpy [B, Hq, Mb, Nb], over the permuted key blocks.
+    """
+    program = _get_program(
+        **_get_sizes(q, k, k),
+        **_get_method(causal, scale, block, segment, threshold, top_k, permute,
+                      sharing, proxy, proxy_rows, proxy_seed),
+        outputs=_library.STAGES_ONLY | _library.BLOCK_LIST)
+    words = program(q, k, k)
+    if _tensors.is_torch(words):
+        words = words.cpu().numpy()
+    num_blocks = -(-_tensors.View("k", k).shape[2] // block)
+    bits = numpy.unpackbits(
+        numpy.ascontiguousarray(words).view(numpy.uint8), axis=-1,
+        bitorder="little")
+    return bits[..., :num_blocks].astype(bool)
+
+
+def _as_outputs(out):
+    if out is None or isinstance(out, (tuple, list)):
+        return out
+    return (out,)
+
+
+def _make_lists(like, mask):
+    """(count, index) of a bool mask, on the device of `like`."""
+    is_torch = _tensors.is_torch(mask)
+    array = mask.cpu().numpy() if is_torch else numpy.asarray(mask)
+    if array.dtype != bool or array.ndim != 4:
+        raise _library.InvalidArgumentError(
+            "block_mask: expected (count, index) or a bool mask "
+            f"[B, Hq, Mb, Nb], got {array.dtype} {list(array.shape)}")
+    count = array.sum(axis=-1, dtype=numpy.int32)
+    # Listed blocks first, in order.
+    index = numpy.argsort(~array, axis=-1, kind="stable").astype(numpy.int32)
+    if not _tensors.is_torch(like):
+        return count, index
+    import torch  # pylint: disable=import-outside-toplevel
+    return (torch.from_numpy(count).to(like.device),
+            torch.from_numpy(index).to(like.device))

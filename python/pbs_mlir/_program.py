@@ -1,0 +1,176 @@
+# Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiled programs."""
+
+import collections
+import ctypes
+import os
+
+from . import _library, _tensors
+
+Argument = collections.namedtuple("Argument", "name is_output dtype rank")
+Argument.__doc__ = """One argument of a program.
+
+`dtype` is a name such as "bfloat16"; inputs come before outputs."""
+
+_DTYPE_NAMES = ("float32", "float16", "bfloat16", "int32")
+
+
+def make_compile_options(target=None, function=None, fuse=True, cache=True,
+                         cache_dir=None, ptxas=None):
+    """pbs_compile_options from Python values."""
+    def encode(text):
+        return None if text is None else os.fsencode(text)
+    return _library.CompileOptions(
+        target=encode(target), function=encode(function),
+        no_cache=int(not cache), cache_dir=encode(cache_dir),
+        no_fusion=int(not fuse), ptxas=encode(ptxas))
+
+
+class Program:
+    """A compiled function of attention IR.
+
+    Call it with its inputs, in order; it returns its outputs, one tensor or a
+    tuple. Several threads may call one program at once. `arguments` lists
+    inputs and outputs, `report` is text about plan, kernels and compile times.
+    """
+
+    def __init__(self, handle):
+        self._handle = handle
+        library = _library.get()
+        self.arguments = []
+        for i in range(library.pbs_program_num_arguments(handle)):
+            info = _library.ArgumentInfo()
+            _library.check(library.pbs_program_argument(
+                handle, i, ctypes.byref(info)))
+            self.arguments.append(Argument(
+                info.name.decode(), bool(info.is_output),
+                _DTYPE_NAMES[info.dtype], info.rank))
+        self._num_inputs = sum(not a.is_output for a in self.arguments)
+
+    def __del__(self):
+        handle, self._handle = getattr(self, "_handle", None), None
+        if handle:
+            _library.get().pbs_program_destroy(handle)
+
+    @property
+    def device(self):
+        """"cpu" or "cuda"."""
+        device = _library.get().pbs_program_device(self._handle)
+        return "cuda" if device == _library.CUDA else "cpu"
+
+    @property
+    def report(self):
+        """Plan, kernels, compile times and what the cache did, as text."""
+        return _library.get().pbs_program_report(self._handle).decode()
+
+    def save(self, path):
+        """Writes a bundle file, atomically."""
+        _library.check(_library.get().pbs_program_save(
+            self._handle, os.fsencode(path)))
+
+    def workspace_size(self, *inputs):
+        """Bytes of workspace that a call with these inputs needs."""
+        tensors = _tensors.pack(self._view(inputs))
+        size = ctypes.c_size_t()
+        _library.check(_library.get().pbs_program_workspace_size(
+            self._handle, tensors, len(inputs), ctypes.byref(size)))
+        return size.value
+
+    def __call__(self, *inputs, out=None, workspace=None, num_threads=None,
+                 checked=False):
+        """Runs the program.
+
+        Args:
+          inputs: tensors of numpy, torch or with `__dlpack__`, of any strides
+            with a contiguous last dimension; never copied, never written.
+          out: tensors for all outputs, in order; by default they are allocated,
+            of the framework and device of the first input.
+          workspace: a tensor whose memory to use, of at least
+            `workspace_size(*inputs)` bytes, aligned to 256; by default the
+            program keeps one. Two calls at once must not share one.
+          num_threads: CPU threads to use at most.
+          checked: check the contents of lists, and wait for the result.
+
+        Raises: PbsError, of the subclass that says what is wrong.
+        """
+        views = self._view(inputs)
+        outputs = (self._allocate(inputs, views) if out is None
+                   else list(out))
+        names = [a.name for a in self.arguments if a.is_output]
+        if len(outputs) != len(names):
+            raise _library.InvalidArgumentError(
+                f"out: expected {len(names)} tensors ({', '.join(names)}), got "
+                f"{len(outputs)}")
+        views += [_tensors.View(f"argument '{name}'", tensor)
+                  for name, tensor in zip(names, outputs)]
+        options = _library.RunOptions(
+            stream=_tensors.get_stream(inputs), num_threads=num_threads or 0,
+            checked=int(checked))
+        if workspace is not None:
+            view = _tensors.View("workspace", workspace)
+            size = 1
+            for extent in view.shape:
+                size *= extent
+            item = 2 if view.dtype_name in ("float16", "bfloat16") else 4
+            options.workspace = view.data
+            options.workspace_size = size * item
+        _library.check(_library.get().pbs_program_run(
+            self._handle, _tensors.pack(views), len(views),
+            ctypes.byref(options)))
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _view(self, inputs):
+        arguments = self.arguments[:self._num_inputs]
+        if len(inputs) != len(arguments):
+            raise _library.InvalidArgumentError(
+                f"expected {len(arguments)} inputs "
+                f"({', '.join(a.name for a in arguments)}), got {len(inputs)}")
+        return [_tensors.View(f"argument '{argument.name}'", tensor)
+                for argument, tensor in zip(arguments, inputs)]
+
+    def _allocate(self, inputs, views):
+        tensors = _tensors.pack(views)
+        outputs = []
+        for i in range(self._num_inputs, len(self.arguments)):
+            argument = self.arguments[i]
+            shape = (ctypes.c_int64 * argument.rank)()
+            _library.check(_library.get().pbs_program_output_shape(
+                self._handle, tensors, len(views), i, shape))
+            outputs.append(_tensors.allocate(
+                inputs[0], tuple(shape), _DTYPE_NAMES.index(argument.dtype)))
+        return outputs
+
+
+def compile(ir, *, target=None, function=None, fuse=True, cache=True,  # pylint: disable=redefined-builtin
+            cache_dir=None, ptxas=None):
+    """Compiles a function of attention IR (text) to a Program.
+
+    Args:
+      ir: a module of functions in the `pbs` dialect.
+      target: "host" (the default), or a GPU chip such as "sm_90a".
+      function: the function to compile, by default the only one.
+      fuse: run the fusion passes.
+      cache: use the disk cache, in `cache_dir`, by default PBS_CACHE_DIR or
+        the user's cache directory.
+      ptxas: the ptxas to use for GPU targets.
+
+    Raises: CompileError with line and column of the IR, UnsupportedError for a
+      target that does not exist, FileError for a cache directory that cannot
+      be written.
+    """
+    text = ir.encode() if isinstance(ir, str) else bytes(ir)
+    options = make_compile_options(target, function, fuse, cache, cache_dir,
+                                   ptxas)
+    handle = ctypes.c_void_p()
+    _library.check(_library.get().pbs_program_compile(
+        text, len(text), ctypes.byref(options), ctypes.byref(handle)))
+    return Program(handle)
+
+
+def load(path):
+    """Loads a bundle file as a Program."""
+    handle = ctypes.c_void_p()
+    _library.check(_library.get().pbs_program_load_file(
+        os.fsencode(path), ctypes.byref(handle)))
+    return Program(handle)

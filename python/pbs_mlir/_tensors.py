@@ -1,0 +1,177 @@
+# Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Tensors of numpy, torch and others as pbs_tensor, without a copy."""
+
+import ctypes
+import sys
+
+import numpy
+
+from . import _library
+
+_NUMPY_DTYPES = {"float32": _library.F32, "float16": _library.F16,
+                 "bfloat16": _library.BF16, "int32": _library.I32}
+_NAMES = ("float32", "float16", "bfloat16", "int32")
+# DLPack's type codes and bits (dlpack.h, DLDataTypeCode).
+_DLPACK_DTYPES = {(2, 32): _library.F32, (2, 16): _library.F16,
+                  (4, 16): _library.BF16, (0, 32): _library.I32}
+
+
+class _DLTensor(ctypes.Structure):
+    """DLTensor of dlpack.h; it begins a DLManagedTensor."""
+    _fields_ = [("data", ctypes.c_void_p), ("device_type", ctypes.c_int32),
+                ("device_id", ctypes.c_int32), ("ndim", ctypes.c_int32),
+                ("code", ctypes.c_uint8), ("bits", ctypes.c_uint8),
+                ("lanes", ctypes.c_uint16),
+                ("shape", ctypes.POINTER(ctypes.c_int64)),
+                ("strides", ctypes.POINTER(ctypes.c_int64)),
+                ("byte_offset", ctypes.c_uint64)]
+
+
+class View:
+    """A tensor of the caller: where it is and what it looks like.
+
+    Attributes: `data` (address), `dtype`, `device`, `device_id`, `shape`,
+    `strides` (in elements) and `owner`, which keeps the memory.
+    """
+
+    def __init__(self, name, tensor):
+        self.owner = tensor
+        if isinstance(tensor, numpy.ndarray):
+            self._from_numpy(name, tensor)
+        elif is_torch(tensor):
+            self._from_torch(name, tensor)
+        elif hasattr(tensor, "__dlpack__"):
+            self._from_dlpack(name, tensor)
+        else:
+            raise TypeError(f"{name}: expected a numpy array, a torch tensor or "
+                            f"an object with __dlpack__, got {type(tensor)}")
+        if len(self.shape) > 0 and self.shape[-1] > 1 and self.strides[-1] != 1:
+            raise _library.InvalidArgumentError(
+                f"{name}: expected a contiguous last dimension, got strides "
+                f"{self.strides}")
+
+    def _from_numpy(self, name, array):
+        self.dtype = _NUMPY_DTYPES.get(array.dtype.name)
+        if self.dtype is None or not array.dtype.isnative:
+            raise _library.InvalidArgumentError(
+                f"{name}: expected dtype float32, float16, bfloat16 or int32, "
+                f"got {array.dtype}")
+        if any(stride % array.itemsize for stride in array.strides):
+            raise _library.InvalidArgumentError(
+                f"{name}: expected strides that are multiples of "
+                f"{array.itemsize} bytes, got {array.strides}")
+        self.data = array.ctypes.data
+        self.device, self.device_id = _library.CPU, 0
+        self.shape = tuple(array.shape)
+        self.strides = tuple(s // array.itemsize for s in array.strides)
+
+    def _from_torch(self, name, tensor):
+        self.dtype = _NUMPY_DTYPES.get(str(tensor.dtype).rpartition(".")[2])
+        if self.dtype is None:
+            raise _library.InvalidArgumentError(
+                f"{name}: expected dtype float32, float16, bfloat16 or int32, "
+                f"got {tensor.dtype}")
+        devices = {"cpu": _library.CPU, "cuda": _library.CUDA}
+        if tensor.device.type not in devices:
+            raise _library.InvalidArgumentError(
+                f"{name}: expected a tensor on cpu or cuda, got {tensor.device}")
+        if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
+            raise _library.UnsupportedError(
+                f"{name}: expected a tensor without gradient (use "
+                "torch.no_grad()); there is no backward pass")
+        self.data = tensor.data_ptr()
+        self.device = devices[tensor.device.type]
+        self.device_id = tensor.device.index or 0
+        self.shape = tuple(tensor.shape)
+        self.strides = tuple(tensor.stride())
+
+    def _from_dlpack(self, name, tensor):
+        capsule = tensor.__dlpack__()
+        get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+        get_pointer.restype = ctypes.c_void_p
+        get_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+        # The capsule is not consumed: it releases the tensor at its end.
+        self.owner = (tensor, capsule)
+        address = get_pointer(capsule, b"dltensor")
+        view = ctypes.cast(address, ctypes.POINTER(_DLTensor)).contents
+        self.dtype = _DLPACK_DTYPES.get((view.code, view.bits))
+        if self.dtype is None or view.lanes != 1:
+            raise _library.InvalidArgumentError(
+                f"{name}: expected float32, float16, bfloat16 or int32, got "
+                f"DLPack type code {view.code} of {view.bits} bits")
+        if view.device_type not in (_library.CPU, _library.CUDA):
+            raise _library.InvalidArgumentError(
+                f"{name}: expected a tensor on the CPU or CUDA, got DLPack "
+                f"device {view.device_type}")
+        self.data = (view.data or 0) + view.byte_offset
+        self.device, self.device_id = view.device_type, view.device_id
+        self.shape = tuple(view.shape[i] for i in range(view.ndim))
+        if view.strides:
+            self.strides = tuple(view.strides[i] for i in range(view.ndim))
+        else:
+            strides = [1] * view.ndim
+            for i in range(view.ndim - 2, -1, -1):
+                strides[i] = strides[i + 1] * self.shape[i + 1]
+            self.strides = tuple(strides)
+
+    @property
+    def dtype_name(self):
+        """Name of the dtype, e.g. "bfloat16"."""
+        return _NAMES[self.dtype]
+
+    def fill(self, tensor):
+        """Describes this tensor in a pbs_tensor, which refers to `self`."""
+        rank = len(self.shape)
+        self._arrays = ((ctypes.c_int64 * rank)(*self.shape),
+                        (ctypes.c_int64 * rank)(*self.strides))
+        tensor.data = self.data
+        tensor.dtype, tensor.device = self.dtype, self.device
+        tensor.device_id, tensor.rank = self.device_id, rank
+        tensor.shape = ctypes.cast(self._arrays[0],
+                                   ctypes.POINTER(ctypes.c_int64))
+        tensor.strides = ctypes.cast(self._arrays[1],
+                                     ctypes.POINTER(ctypes.c_int64))
+
+
+def pack(views):
+    """An array of pbs_tensor; valid as long as the views."""
+    tensors = (_library.Tensor * len(views))()
+    for view, tensor in zip(views, tensors):
+        view.fill(tensor)
+    return tensors
+
+
+
+
+def is_torch(tensor):
+    """True for tensors of torch, which is not imported for it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(tensor, torch.Tensor)
+
+
+def allocate(like, shape, dtype):
+    """An uninitialised tensor of the framework and device of `like`."""
+    name = _NAMES[dtype]
+    if is_torch(like):
+        torch = sys.modules["torch"]
+        return torch.empty(shape, dtype=getattr(torch, name),
+                           device=like.device)
+    if name == "bfloat16":
+        try:
+            import ml_dtypes  # pylint: disable=import-outside-toplevel
+        except ImportError as error:
+            raise _library.UnsupportedError(
+                "expected ml_dtypes to be installed for a bfloat16 array of "
+                "numpy; or pass `out`") from error
+        return numpy.empty(shape, dtype=ml_dtypes.bfloat16)
+    return numpy.empty(shape, dtype=name)
+
+
+def get_stream(tensors):
+    """The current CUDA stream of torch for its CUDA tensors, else None."""
+    for tensor in tensors:
+        if is_torch(tensor) and tensor.is_cuda:
+            torch = sys.modules["torch"]
+            return torch.cuda.current_stream(tensor.device).cuda_stream
+    return None

@@ -1,0 +1,98 @@
+# Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Each message names the value and the expectation."""
+
+import numpy
+import pytest
+
+import pbs_mlir
+from test_attention import IR, make
+
+
+def check(error, pattern, function, *args, **kwargs):
+    with pytest.raises(error, match=pattern) as info:
+        function(*args, **kwargs)
+    assert isinstance(info.value, pbs_mlir.PbsError)
+
+
+INVALID = pbs_mlir.InvalidArgumentError
+
+
+def test_shapes():
+    q, k, v = make()
+    check(INVALID, r"'q': expected shape \[B, H, N, D\], got \[4, 700, 64\]",
+          pbs_mlir.attention, q[0], k, v)
+    check(INVALID, "same length.*700.*600", pbs_mlir.attention, q, k,
+          v[:, :, :600])
+    check(ValueError, "64.*32", pbs_mlir.attention, q, k[..., :32].copy(),
+          v[..., :32].copy())
+    check(pbs_mlir.PbsError, "4.*3|3.*4", pbs_mlir.attention, q,
+          *make(kv_heads=3)[1:])
+    check(INVALID, "out: expected 1 tensors", pbs_mlir.attention, q, k, v,
+          out=(q, q))
+    check(INVALID, "'output'", pbs_mlir.attention, q, k, v,
+          out=numpy.empty((1, 4, 699, 64), "float32"))
+
+
+def test_strides_and_dtypes():
+    q, k, v = make()
+    wide = numpy.zeros((1, 4, 700, 128), "float32")
+    check(INVALID, r"contiguous last dimension, got strides \(.*, 2\)",
+          pbs_mlir.attention, wide[..., ::2], k, v)
+    check(INVALID, "expected dtype float32.*got float64", pbs_mlir.attention,
+          q.astype("float64"), k, v)
+    check(INVALID, "'k'.*f32.*f16", pbs_mlir.attention, q,
+          k.astype("float16"), v)
+    with pytest.raises(TypeError, match="expected a numpy array"):
+        pbs_mlir.attention([1, 2], k, v)
+
+
+def test_options():
+    q, k, v = make()
+    check(pbs_mlir.PbsError, "96.*128|multiple", pbs_mlir.attention, q, k, v,
+          segment=96)
+    check(INVALID, "threshold, got -1", pbs_mlir.attention, q, k, v,
+          threshold=-1)
+    check(INVALID, "sharing: expected one of share_mean.*got 'none'",
+          pbs_mlir.attention, q, k, v, sharing="none")
+    check(INVALID, "scale, got nan", pbs_mlir.attention, q, k, v,
+          scale=float("nan"))
+    check(pbs_mlir.PbsError, "60", pbs_mlir.attention,
+          *(x[..., :60].copy() for x in (q, k, v)))
+
+
+def test_lists():
+    q, k, v = make(queries=300, keys=300)
+    count = numpy.ones((1, 4, 3), "int32")
+    index = numpy.zeros((1, 4, 3, 3), "int32")
+    index[0, 2, 1, 0] = 9
+    check(pbs_mlir.InvalidDataError, "9", pbs_mlir.sparse_attention, q, k, v,
+          (count, index))
+    check(INVALID, "bool mask", pbs_mlir.sparse_attention, q, k, v, index)
+
+
+def test_ir():
+    check(pbs_mlir.CompileError, "1:7: error", pbs_mlir.compile, "func @")
+    check(pbs_mlir.CompileError, "prefill.*'other'", pbs_mlir.compile, IR,
+          function="other")
+    check(pbs_mlir.UnsupportedError, "sm_12", pbs_mlir.compile, IR,
+          target="sm_12")
+    check(pbs_mlir.CompileError, "head",
+          pbs_mlir.compile, IR.replace("?x2x", "?x3x"))
+
+
+def test_files(tmp_path):
+    check(pbs_mlir.FileError, "missing.pbs", pbs_mlir.load,
+          tmp_path / "missing.pbs")
+    (tmp_path / "foreign.pbs").write_bytes(b"not a bundle at all")
+    check(pbs_mlir.BadBundleError, "", pbs_mlir.load, tmp_path / "foreign.pbs")
+    program = pbs_mlir.compile(IR)
+    check(pbs_mlir.FileError, "nowhere", program.save,
+          tmp_path / "nowhere" / "x.pbs")
+    (tmp_path / "file").write_text("")
+    check(pbs_mlir.FileError, "cache directory.*file", pbs_mlir.compile, IR,
+          cache_dir=tmp_path / "file" / "cache")
+    q, k, v = make()
+    check(INVALID, "expected 3 inputs", program, q, k)
+    assert not list(tmp_path.glob("*.tmp*"))
+    assert program(q, k, v).shape == q.shape
