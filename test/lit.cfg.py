@@ -1,5 +1,6 @@
 # Configuration of lit for the whole test suite.
 import os
+import subprocess
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -36,5 +37,10 @@ if config.pbs_sanitize:
 if llvm_config.use_llvm_tool("ptxas", search_env="PTXAS") or os.path.exists(
         "/usr/local/cuda/bin/ptxas"):
     config.available_features.add("ptxas")
+
+if subprocess.run([config.python, "-c", "import importlib.util, sys; "
+                   "sys.exit(importlib.util.find_spec('torch') is None)"],
+                  check=False).returncode == 0:
+    config.available_features.add("torch")
 
 llvm_config.use_default_substitutions()

@@ -15,7 +15,7 @@
 #include "pbs/Conversion/PBSToCPU/Passes.h"
 #include "pbs/Dialect/Plan/Translation/PlanTranslation.h"
 #include "pbs/Pipelines/Pipelines.h"
-#include "llvm/Config/llvm-config.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -144,15 +144,19 @@ LogicalResult Compilation::selectFunction(ModuleOp module, std::string &name) {
   return success();
 }
 
-/// The machine that a target names.
-static mlir::pbs::HostMachine getMachine(const std::string &target) {
-  mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
-  return machine;
+/// The features that are on, without their sign.
+static std::string getUsedFeatures(const mlir::pbs::HostMachine &machine) {
+  SmallVector<StringRef> names, used;
+  StringRef(machine.features).split(names, ',');
+  for (StringRef name : names)
+    if (name.consume_front("+"))
+      used.push_back(name);
+  return llvm::join(used, ",");
 }
 
 LogicalResult Compilation::compileForCPU(ModuleOp module,
                                          const std::string &name) {
-  mlir::pbs::HostMachine machine = getMachine(options.target);
+  mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
   PassManager passes(&context);
   mlir::pbs::CPUPipelineOptions pipeline;
   pipeline.fuse = options.fuse;
@@ -173,7 +177,8 @@ LogicalResult Compilation::compileForCPU(ModuleOp module,
   bundle.name = name;
   bundle.compiler = std::string("pbs-mlir ") + PBS_VERSION;
   bundle.images = {{::pbs::runtime::CodeImage::Kind::Object, machine.cpu,
-                    std::string(object->begin(), object->end())}};
+                    std::string(object->begin(), object->end()),
+                    getUsedFeatures(machine)}};
   return success();
 }
 
@@ -185,7 +190,8 @@ std::string describe(const CompileOptions &options, std::string &error) {
   stream << "target=" << options.target << " fuse=" << options.fuse;
   if (options.target == "host") {
     mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
-    stream << " cpu=" << machine.cpu << " features=" << machine.features;
+    stream << " cpu=" << machine.cpu
+           << " features=" << getUsedFeatures(machine);
   } else {
     error = "expected target 'host', got '" + options.target + "'";
   }

@@ -18,6 +18,7 @@
 #include "llvm/ExecutionEngine/Orc/SelfExecutorProcessControl.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/TargetParser/Host.h"
 #include <cmath>
 #include <cstring>
 
@@ -114,9 +115,27 @@ private:
 };
 } // namespace
 
+/// The first of the comma-separated features that this CPU lacks, else empty.
+static StringRef findMissingFeature(StringRef features) {
+  StringMap<bool> host = sys::getHostCPUFeatures();
+  SmallVector<StringRef> names;
+  features.split(names, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  for (StringRef name : names)
+    if (!host.lookup(name))
+      return name;
+  return "";
+}
+
 static std::unique_ptr<pbs::runtime::HostCode>
-loadObject(const std::string &object, std::string &error) {
-  auto code = OrcCode::create(object);
+loadObject(const pbs::runtime::CodeImage &image, std::string &error) {
+  if (StringRef missing = findMissingFeature(image.features);
+      !missing.empty()) {
+    error = ("expected a CPU with the feature '" + missing + "', got " +
+             sys::getHostCPUName())
+                .str();
+    return nullptr;
+  }
+  auto code = OrcCode::create(image.bytes);
   if (!code) {
     error = toString(code.takeError());
     return nullptr;

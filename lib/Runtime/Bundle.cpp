@@ -23,7 +23,6 @@ constexpr size_t kHeaderSize = sizeof(kMagic) + 4 + 8 + 4;
 /// Appends values to a string of bytes.
 class Writer {
 public:
-  static constexpr bool kIsReader = false;
 
   template <typename T>
   void number(const T &value) {
@@ -53,7 +52,6 @@ public:
 /// first error every read gives zero.
 class Reader {
 public:
-  static constexpr bool kIsReader = true;
 
   Reader(const char *data, size_t size) : data(data), left(size) {}
 
@@ -211,6 +209,7 @@ struct Describe {
     s.list(bundle.images, [](S &s, CodeImage &image) {
       s.enumeration(image.kind, kNumImageKinds);
       s.string(image.chip);
+      s.string(image.features);
       s.string(image.bytes);
     });
   }

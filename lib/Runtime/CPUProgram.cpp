@@ -104,7 +104,7 @@ public:
         std::unique_ptr<HostCode> &image = images[kernel.image];
         std::string error;
         if (!image)
-          image = loader(bundle.images[kernel.image].bytes, error);
+          image = loader(bundle.images[kernel.image], error);
         if (!image)
           return {PBS_BAD_BUNDLE, "cannot load the code for " +
                                       bundle.images[kernel.image].chip + ": " +

@@ -61,9 +61,9 @@ public:
   }
 };
 
-std::unique_ptr<HostCode> loadSample(const std::string &object,
+std::unique_ptr<HostCode> loadSample(const CodeImage &image,
                                      std::string &error) {
-  if (object == "code")
+  if (image.bytes == "code")
     return std::make_unique<SampleCode>();
   error = "bad code";
   return nullptr;

@@ -48,7 +48,7 @@ inline pbs::runtime::Bundle makeSampleBundle() {
   bundle.compiler = "test";
   bundle.name = "sample";
   bundle.plans = {{Expr::constant(1), plan}};
-  bundle.images = {{CodeImage::Kind::Object, "host", "code"}};
+  bundle.images = {{CodeImage::Kind::Object, "host", "code", ""}};
   return bundle;
 }
 

@@ -10,6 +10,7 @@
 #ifndef PBS_RUNTIME_HOSTCODE_H
 #define PBS_RUNTIME_HOSTCODE_H
 
+#include "pbs/Runtime/Plan.h"
 #include <memory>
 #include <string>
 
@@ -23,8 +24,9 @@ public:
   virtual void *lookup(const std::string &symbol) = 0;
 };
 
-/// Loads an object file. Returns null and sets `error` on failure.
-using HostCodeLoader = std::unique_ptr<HostCode> (*)(const std::string &object,
+/// Loads an object file. Returns null and sets `error` on failure, for example
+/// if this CPU lacks a feature that the code uses.
+using HostCodeLoader = std::unique_ptr<HostCode> (*)(const CodeImage &image,
                                                      std::string &error);
 
 /// Sets the loader of this process.

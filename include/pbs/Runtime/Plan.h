@@ -221,6 +221,8 @@ struct CodeImage {
   /// Chip or CPU that the code was made for.
   std::string chip;
   std::string bytes;
+  /// Features of the CPU that the code uses, e.g. "avx2,fma".
+  std::string features;
 };
 constexpr uint8_t kNumImageKinds = 3;
 

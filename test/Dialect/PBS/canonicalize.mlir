@@ -166,3 +166,24 @@ func.func @unpack_packed(%k: !k, %v: !k, %p: !pos, %r: !ranges)
   %a, %b, %c, %d = pbs.unpack_kv %kv : (!kv) -> (!k, !k, !pos, !ranges)
   return %b, %d : !k, !ranges
 }
+
+// -----
+
+// Only positions are asked for: keys and values stay where they are.
+// CHECK-LABEL: func @positions_of_permuted
+// CHECK-SAME: %[[P:[a-z0-9]+]]: !pbs.permutation
+// CHECK-NEXT: %[[POS:.*]] = pbs.unpack_permutation %[[P]]
+// CHECK-NEXT: return %[[POS]]
+func.func @positions_of_permuted(%k: tensor<1x2x?x64xf32>,
+                                 %p: !pbs.permutation<1x2x?, segment = 256>)
+    -> tensor<1x2x?xi32> {
+  %kv = pbs.permute_kv %k, %k, %p
+    : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>,
+       !pbs.permutation<1x2x?, segment = 256>)
+    -> !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>
+  %key, %value, %pos, %ranges = pbs.unpack_kv %kv
+    : (!pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+    -> (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?xi32>,
+        tensor<1x2x?x2xi32>)
+  return %pos : tensor<1x2x?xi32>
+}

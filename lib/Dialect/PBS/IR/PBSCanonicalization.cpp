@@ -227,3 +227,31 @@ LogicalResult UnpackKVOp::fold(FoldAdaptor,
   llvm::append_range(results, pack.getOperands());
   return success();
 }
+
+namespace {
+/// unpack_kv(permute_kv(k, v, p)) = unpack_permutation(p) where nothing but the
+/// positions is used: keys and values need not move then.
+struct PositionsOfPermuteKV : OpRewritePattern<UnpackKVOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(UnpackKVOp op,
+                                PatternRewriter &rewriter) const override {
+    auto permute = op.getKv().getDefiningOp<PermuteKVOp>();
+    if (!permute || !permute->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "keys and values are used");
+    if (!op.getKey().use_empty() || !op.getValue().use_empty() ||
+        !op.getRanges().use_empty() || op.getPositions().use_empty())
+      return rewriter.notifyMatchFailure(op, "not only positions are used");
+    auto unpack = UnpackPermutationOp::create(rewriter, op.getLoc(),
+                                              op.getPositions().getType(),
+                                              permute.getPermutation());
+    rewriter.replaceAllUsesWith(op.getPositions(), unpack.getPositions());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+} // namespace
+
+void UnpackKVOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                             MLIRContext *context) {
+  patterns.add<PositionsOfPermuteKV>(context);
+}

@@ -329,6 +329,7 @@ def PBS_UnpackKVOp : PBS_Op<"unpack_kv"> {
     PBS_PermutedKVType:$kv);
   let results = (outs PBS_Tensor:$key, PBS_Tensor:$value, PBS_IndexTensor3:$positions, PBS_IndexTensor4:$ranges);
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 //===----------------------------------------------------------------------===//
