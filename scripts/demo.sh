@@ -6,9 +6,7 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 out=$build/demo
 mkdir -p "$out"
-for capture in benchmarks/data/*.safetensors; do
-  name=$(basename "$capture" .safetensors)
-  "$build/bin/pbs-run" --attention --causal --input "$capture" --check --time \
-    --png "$out/$name.png" --json "$out/$name.json"
-done
-echo "pictures and results: $out"
+"$build/bin/pbs-run" --attention --check --time \
+  --input benchmarks/data/smollm2-135m-genesis.safetensors \
+  --png "$out/%s.png" --json "$out/figures.json"
+echo "pictures and figures: $out"

@@ -28,6 +28,7 @@ llvm_config.with_system_environment(
     ["CUDA_HOME", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_PRELOAD"])
 
 config.substitutions.append(("%bin", bin_dir))
+config.substitutions.append(("%obj", config.pbs_obj_root))
 config.substitutions.append(("%lib", lib_dir))
 config.substitutions.append(("%src", config.pbs_src_root))
 config.substitutions.append(("%python", config.python))

@@ -1,0 +1,99 @@
+// RUN: pbs-opt %s -split-input-file -verify-diagnostics
+
+// One function for each rule.
+
+// expected-error @below {{expected tensors of rank 1 to 8 without encoding, got 'tensor<f32>'}}
+plan.kernel @rank(%a: tensor<f32>) -> tensor<1x2x?x64xf32> {
+  %r = pbs.pool %a : (tensor<f32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+
+// -----
+
+// expected-error @below {{expected one op that becomes a kernel, got none}}
+plan.kernel @no_compute_op(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
+  plan.return %a : tensor<1x2x?x64xf32>
+}
+
+// -----
+
+plan.kernel @pool(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
+  %r = pbs.pool %a : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+plan.program @kernel_exists(%a: tensor<1x2x?x64xf32> {plan.name = "a"})
+    -> (tensor<1x2x?x64xf32> {plan.name = "r"}) {
+  // expected-error @below {{expected a plan.kernel named @other, got none}}
+  %r = plan.launch @other(%a) shapes [()[s0] -> (1, 2, s0, 64)]
+    : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+
+// -----
+
+plan.kernel @pool(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
+  %r = pbs.pool %a : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+plan.program @shape_rank(%a: tensor<1x2x?x64xf32> {plan.name = "a"})
+    -> (tensor<1x2x?x64xf32> {plan.name = "r"}) {
+  // expected-error @below {{expected shape 0 of rank 4, got affine_map<()[s0] -> (1, s0)>}}
+  %r = plan.launch @pool(%a) shapes [()[s0] -> (1, s0)]
+    : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+
+// -----
+
+plan.kernel @pool(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
+  %r = pbs.pool %a : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+plan.program @static_size(%a: tensor<1x2x?x64xf32> {plan.name = "a"})
+    -> (tensor<1x2x?x64xf32> {plan.name = "r"}) {
+  // expected-error @below {{expected dimension 1 of shape 0 to be 2}}
+  %r = plan.launch @pool(%a) shapes [()[s0] -> (1, 3, s0, 64)]
+    : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+
+// -----
+
+// expected-error @below {{expected argument 0 to have a name 'plan.name', got none}}
+plan.program @name(%a: tensor<1x2x?x64xf32>) {
+  plan.return
+}
+
+// -----
+
+// expected-error @below {{expected different names, got 'a' twice}}
+plan.program @names_differ(%a: tensor<?xf32> {plan.name = "a"},
+                           %b: tensor<?xf32> {plan.name = "a"}) {
+  plan.return
+}
+
+// -----
+
+// expected-error @below {{expected result 0 to be computed by a launch, got an argument}}
+plan.program @returned_argument(%a: tensor<?xf32> {plan.name = "a"})
+    -> (tensor<?xf32> {plan.name = "r"}) {
+  plan.return %a : tensor<?xf32>
+}
+
+// -----
+
+// expected-error @below {{expected constraints over 1 symbols}}
+plan.program @constraint_symbols(%a: tensor<?xf32> {plan.name = "a"})
+    attributes {constraints = [
+      #plan.constraint<equal, ()[s0, s1] -> (s0, s1), "equal sizes">]} {
+  plan.return
+}
+
+// -----
+
+// expected-error @below {{expected sizes over 8 symbols}}
+plan.kernel @grid_symbols(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+    attributes {code = #plan.cpu_code<@cpu::@pool, grid = ()[s0] -> (s0)>} {
+  %r = pbs.pool %a : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}

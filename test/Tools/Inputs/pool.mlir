@@ -1,0 +1,5 @@
+func.func @pool(%k: tensor<1x2x?x64xf32> {pbs.name = "k"})
+    -> (tensor<1x2x?x64xf32> {pbs.name = "pool"}) {
+  %pool = pbs.pool %k : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  return %pool : tensor<1x2x?x64xf32>
+}
