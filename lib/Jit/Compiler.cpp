@@ -13,8 +13,11 @@
 #include "mlir/Pass/PassManager.h"
 #include "pbs/Conversion/PBSToCPU/EmitObject.h"
 #include "pbs/Conversion/PBSToCPU/Passes.h"
+#include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
 #include "pbs/Dialect/Plan/Translation/PlanTranslation.h"
 #include "pbs/Pipelines/Pipelines.h"
+#include "pbs/Target/ChipTable.h"
+#include "pbs/Target/Ptxas.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/Format.h"
@@ -95,7 +98,8 @@ public:
     std::string name;
     if (failed(selectFunction(*module, name)))
       return failure();
-    return compileForCPU(*module, name);
+    return options.target == "host" ? compileForCPU(*module, name)
+                                    : compileForGPU(*module, name);
   }
 
 private:
@@ -108,6 +112,7 @@ private:
   /// Leaves the function to compile alone in `module`.
   LogicalResult selectFunction(ModuleOp module, std::string &name);
   LogicalResult compileForCPU(ModuleOp module, const std::string &name);
+  LogicalResult compileForGPU(ModuleOp module, const std::string &name);
 
   const std::string &ir;
   const CompileOptions &options;
@@ -182,6 +187,55 @@ LogicalResult Compilation::compileForCPU(ModuleOp module,
   return success();
 }
 
+/// Where ptxas is looked for.
+static ::pbs::PtxasOptions getPtxasOptions(const CompileOptions &options) {
+  ::pbs::PtxasOptions result;
+  result.path = options.ptxas;
+  result.chip = options.target;
+  return result;
+}
+
+LogicalResult Compilation::compileForGPU(ModuleOp module,
+                                         const std::string &name) {
+  PassManager passes(&context);
+  mlir::pbs::NVVMPipelineOptions pipeline;
+  pipeline.fuse = options.fuse;
+  mlir::pbs::buildNVVMPipeline(passes, pipeline);
+  if (failed(passes.run(module)))
+    return failure();
+  stopwatch.lap("passes");
+
+  ::pbs::runtime::Bundle &bundle = result.bundle;
+  if (failed(plan::translateToBundle(module, bundle)))
+    return failure();
+  mlir::pbs::PtxOptions ptxOptions;
+  ptxOptions.chip = options.target;
+  FailureOr<std::string> ptx =
+      mlir::pbs::translateGpuModulesToPtx(module, ptxOptions);
+  if (failed(ptx))
+    return failure();
+  stopwatch.lap("ptx");
+  bundle.name = name;
+  bundle.compiler = std::string("pbs-mlir ") + PBS_VERSION;
+  using Kind = ::pbs::runtime::CodeImage::Kind;
+  // Without ptxas the driver compiles the PTX when it loads it.
+  std::string missing;
+  if (options.ptx ||
+      ::pbs::findPtxas(getPtxasOptions(options), missing).empty()) {
+    if (!options.ptxas.empty() && !missing.empty())
+      return module.emitError() << missing;
+    bundle.images = {{Kind::PTX, options.target, *ptx, ""}};
+    return success();
+  }
+  ::pbs::PtxasResult assembled =
+      ::pbs::assemblePtx(*ptx, getPtxasOptions(options));
+  if (!assembled.error.empty())
+    return module.emitError() << assembled.error;
+  stopwatch.lap("ptxas");
+  bundle.images = {{Kind::Cubin, options.target, assembled.cubin, ""}};
+  return success();
+}
+
 namespace pbs::jit {
 
 std::string describe(const CompileOptions &options, std::string &error) {
@@ -192,8 +246,14 @@ std::string describe(const CompileOptions &options, std::string &error) {
     mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
     stream << " cpu=" << machine.cpu
            << " features=" << getUsedFeatures(machine);
+  } else if (const ChipInfo *chip = findChip(options.target);
+             chip && chip->hasWgmma) {
+    std::string missing;
+    std::string path = findPtxas(getPtxasOptions(options), missing);
+    stream << " ptxas="
+           << (options.ptx || path.empty() ? "none" : ptxasVersion(path));
   } else {
-    error = "expected target 'host', got '" + options.target + "'";
+    error = "expected target 'host' or 'sm_90a', got '" + options.target + "'";
   }
   return text;
 }

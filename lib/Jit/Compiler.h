@@ -24,6 +24,8 @@ struct CompileOptions {
   bool fuse = true;
   /// ptxas for GPU targets; empty: search.
   std::string ptxas;
+  /// Leave GPU code as PTX.
+  bool ptx = false;
 };
 
 /// The outcome of a compilation.

@@ -83,6 +83,7 @@ static pbs_status compileProgram(const std::string &ir,
   if (options->ptxas)
     compileOptions.ptxas = options->ptxas;
   compileOptions.fuse = !options->no_fusion;
+  compileOptions.ptx = options->keep_ptx;
 
   std::string error;
   std::string description = describe(compileOptions, error);

@@ -12,6 +12,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "pbs/Conversion/PBSToCPU/Passes.h"
 #include "pbs/Conversion/PBSToCPU/Policies.h"
+#include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
+#include "pbs/Conversion/PBSToNVVM/Passes.h"
 #include "pbs/Conversion/PBSToPlan/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
@@ -59,7 +61,21 @@ void pbs::buildCPUPipeline(OpPassManager &pm,
   buildCPULoweringStage(pm);
 }
 
+void pbs::buildNVVMCodeStage(OpPassManager &pm) {
+  pm.addPass(createConvertPBSToNVVMPass());
+}
+
+void pbs::buildNVVMPipeline(OpPassManager &pm,
+                            const NVVMPipelineOptions &options) {
+  buildExpandStage(pm, options.fuse);
+  buildPlanStage(pm);
+  buildNVVMCodeStage(pm);
+}
+
 void pbs::registerPipelines() {
+  PassPipelineRegistration<NVVMPipelineOptions>(
+      "pbs-to-nvvm", "Write Hopper code for attention functions",
+      buildNVVMPipeline);
   PassPipelineRegistration<PlanPipelineOptions>(
       "pbs-to-plan", "Turn attention functions into launch plans",
       buildPlanPipeline);
@@ -72,9 +88,11 @@ void pbs::registerPasses() {
   registerPBSPasses();
   registerPBSToPlanPasses();
   registerPBSToCPUPasses();
+  registerPBSToNVVMPasses();
 }
 
 void pbs::registerDialects(DialectRegistry &registry) {
   registry.insert<PBSDialect, plan::PlanDialect, func::FuncDialect>();
   cpu::registerCPUPolicies(registry);
+  registerPtxTranslations(registry);
 }

@@ -193,12 +193,18 @@ extern "C" pbs_status pbs_program_argument(pbs_program_t program, size_t index,
   return PBS_OK;
 }
 
+/// The device of a call is that of its first tensor.
+static int getDeviceId(const pbs_tensor *tensors, size_t count) {
+  return tensors && count > 0 ? tensors[0].device_id : 0;
+}
+
 /// Resolves a call from its inputs alone.
 static Status resolveInputs(pbs_program_t program, const pbs_tensor *inputs,
                             size_t numInputs, Call &call) {
   if (!program)
     return invalidArgument("expected a program, got null");
   DeviceSymbols symbols;
+  symbols.deviceId = getDeviceId(inputs, numInputs);
   pbs_run_options options = {};
   options.struct_size = sizeof(options);
   if (Status status = program->getDeviceSymbols(options, symbols); !status.ok())
@@ -292,6 +298,7 @@ extern "C" pbs_status pbs_program_run(pbs_program_t program,
                     std::to_string(sizeof(pbs_run_options)) + ", got " +
                     std::to_string(options->struct_size));
   DeviceSymbols symbols;
+  symbols.deviceId = getDeviceId(arguments, num_arguments);
   if (Status status = program->getDeviceSymbols(*options, symbols);
       !status.ok())
     return report(status);

@@ -216,6 +216,16 @@ Status pbs::runtime::resolveCall(const Bundle &bundle, pbs_device device,
   if (numTensors && !tensors)
     return invalidArgument("expected tensors, got null");
 
+  call.deviceId = deviceSymbols.deviceId;
+  if (device == PBS_CUDA)
+    for (size_t i = 0; i < numTensors; ++i)
+      if (tensors[i].device_id != call.deviceId)
+        return invalidArgument("argument '" + first.arguments[i].name +
+                               "': expected a tensor on CUDA device " +
+                               std::to_string(call.deviceId) +
+                               ", got one on device " +
+                               std::to_string(tensors[i].device_id));
+
   call.arguments.resize(numTensors);
   for (size_t i = 0; i < numTensors; ++i)
     if (Status status = checkTensor(first.arguments[i], tensors[i], device,

@@ -29,6 +29,8 @@ struct Buffer {
 
 /// Values of the symbols that depend on the device.
 struct DeviceSymbols {
+  /// Number of the device, for CUDA.
+  int deviceId = 0;
   int64_t numSMs = 0;
   int64_t numThreads = 1;
 };
@@ -36,6 +38,7 @@ struct DeviceSymbols {
 /// A call of a program with all sizes known.
 struct Call {
   const Plan *plan = nullptr;
+  int deviceId = 0;
   std::vector<int64_t> symbols;
   std::vector<Buffer> arguments;
   /// Workspace buffers; `data` is set by `placeWorkspace`.

@@ -18,7 +18,7 @@ struct pbs_program {
   virtual ~pbs_program() = default;
 
   virtual pbs_device device() const = 0;
-  /// Device symbols for a call with the given options.
+  /// Device symbols for a call with the given options; `deviceId` is given.
   virtual pbs::runtime::Status
   getDeviceSymbols(const pbs_run_options &options,
                    pbs::runtime::DeviceSymbols &symbols) = 0;

@@ -38,6 +38,13 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::init(256)};
 };
 
+/// Options of `pbs-to-nvvm`.
+struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
+  Option<bool> fuse{*this, "fuse",
+                    llvm::cl::desc("Fuse permutation and selection"),
+                    llvm::cl::init(true)};
+};
+
 /// Stage 1: no `pbs.permuted_attention` is left; with `fuse`, importance, sort,
 /// gather and pooling of keys are one op, and so are scores and selection.
 void buildExpandStage(OpPassManager &pm, bool fuse);
@@ -53,11 +60,18 @@ void buildCPUCodeStage(OpPassManager &pm, int64_t vectorBits);
 /// point for each kernel.
 void buildCPULoweringStage(OpPassManager &pm);
 
+/// Stage 3 for sm_90a: every kernel has GPU code in NVVM IR in the `gpu.module`
+/// `@gpu`.
+void buildNVVMCodeStage(OpPassManager &pm);
+
 /// Stages 1 and 2: `pbs-to-plan`.
 void buildPlanPipeline(OpPassManager &pm, const PlanPipelineOptions &options);
 
 /// Stages 1 to 4: `pbs-to-cpu`.
 void buildCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
+
+/// Stages 1 to 3 for sm_90a: `pbs-to-nvvm`.
+void buildNVVMPipeline(OpPassManager &pm, const NVVMPipelineOptions &options);
 
 /// Registers the pipelines by name.
 void registerPipelines();

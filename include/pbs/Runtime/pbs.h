@@ -169,6 +169,8 @@ typedef struct pbs_compile_options {
   int32_t no_fusion;
   /** ptxas to use for GPU targets; null: search. */
   const char *ptxas;
+  /** Not 0: GPU code stays PTX, which the driver compiles when it loads it. */
+  int32_t keep_ptx;
 } pbs_compile_options;
 
 /** Compiles a function of attention IR. */

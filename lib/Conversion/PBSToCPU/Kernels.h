@@ -211,10 +211,8 @@ struct FullBlockListKernel {
 struct BlockListFromIndicesKernel {
   /// `count [B,Hq,Mb]`, `indices [B,Hq,Mb,L]`, `ranges [B,Hp,Nb,2]`, `bits`.
   Value count, indices, ranges, bits;
-  /// The words of a `#plan.status` with `getMessages()`.
+  /// The words of a `#plan.status` with `kBlockListMessages`.
   Value status;
-
-  static ArrayRef<StringRef> getMessages();
 
   void emit(CodeBuilder &b, Value item) const;
 };

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "pbs/Conversion/BlockListErrors.h"
 #include "pbs/Conversion/PBSToCPU/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
@@ -201,7 +202,7 @@ void KernelConverter::emit(AttentionOp op) {
 
 void KernelConverter::emit(BlockListFromIndicesOp op) {
   SmallVector<Attribute> messages;
-  for (StringRef message : BlockListFromIndicesKernel::getMessages())
+  for (StringRef message : kBlockListMessages)
     messages.push_back(builder->getStringAttr(message));
   scratch.push_back(
       plan::StatusAttr::get(op.getContext(), builder->getArrayAttr(messages)));

@@ -7,6 +7,7 @@
 
 #include "Kernels.h"
 #include "Tiles.h"
+#include "pbs/Conversion/BlockListErrors.h"
 
 using namespace mlir;
 using namespace mlir::pbs::cpu;
@@ -233,33 +234,18 @@ void FullBlockListKernel::emit(CodeBuilder &b, Value item) const {
   });
 }
 
-namespace {
-/// Numbers of the messages, from 1 on.
-enum ListError : int64_t { kBadCount = 1, kBadIndex, kDuplicate };
-} // namespace
-
-ArrayRef<StringRef> BlockListFromIndicesKernel::getMessages() {
-  static constexpr StringRef kMessages[] = {
-      "expected counts from 0 to the length of an index row, got {0} for row "
-      "{1} of the block list",
-      "expected indices of key blocks, got {0} in row {1} of the block list",
-      "expected each key block once, got {0} again in row {1} of the block "
-      "list"};
-  return kMessages;
-}
-
 void BlockListFromIndicesKernel::emit(CodeBuilder &b, Value item) const {
   Values row = splitItem(b, item, b.dim(bits, 1), b.dim(bits, 2));
   Value zero = b.index(0), numBlocks = b.dim(ranges, 2);
   Type i32 = b.getI32Type();
   emitClear(b, bits, row);
-  auto report = [&](Value wrong, ListError error, Value detail) {
+  auto report = [&](Value wrong, BlockListError error, Value detail) {
     b.ifThen(wrong, [&] {
       // The last word lets one work item through, so that message and details
       // belong together.
       Value before = b.atomicAdd(b.i32(1), status, b.index(3));
       b.ifThen(b.eq(before, b.i32(0)), [&] {
-        b.store(b.i32(error), status, zero);
+        b.store(b.i32(static_cast<int32_t>(error)), status, zero);
         b.store(detail, status, b.index(1));
         b.store(b.intCast(item, i32), status, b.index(2));
       });
@@ -268,7 +254,8 @@ void BlockListFromIndicesKernel::emit(CodeBuilder &b, Value item) const {
   Value number = b.load(count, row);
   Value length = b.intCast(number, b.getIndexType());
   Value end = b.min(length, b.dim(indices, 3));
-  report(b.bitOr(b.lt(length, zero), b.lt(end, length)), kBadCount, number);
+  report(b.bitOr(b.lt(length, zero), b.lt(end, length)), BlockListError::Count,
+         number);
   b.forLoop(zero, b.max(end, zero), 1, [&](Value i) {
     Values at = row;
     at.push_back(i);
@@ -277,7 +264,11 @@ void BlockListFromIndicesKernel::emit(CodeBuilder &b, Value item) const {
     // As unsigned numbers negative indices are out of range, too.
     b.ifElse(
         b.ult(index, numBlocks),
-        [&] { report(b.setBit(bits, row, index), kDuplicate, block); },
-        [&] { report(b.constant(b.getI1Type(), 1), kBadIndex, block); });
+        [&] {
+          report(b.setBit(bits, row, index), BlockListError::Duplicate, block);
+        },
+        [&] {
+          report(b.constant(b.getI1Type(), 1), BlockListError::Index, block);
+        });
   });
 }

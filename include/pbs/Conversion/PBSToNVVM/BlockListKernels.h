@@ -13,6 +13,7 @@
 #define PBS_CONVERSION_PBSTONVVM_BLOCKLISTKERNELS_H
 
 #include "mlir/IR/Builders.h"
+#include "pbs/Conversion/BlockListErrors.h"
 #include "pbs/Conversion/PBSToNVVM/KernelInfo.h"
 
 namespace mlir::pbs {
@@ -29,12 +30,8 @@ enum class BlockListRole : unsigned {
   Positions, ///< i32 [B,H,N]
   Ranges,    ///< i32 [B,Hk,Nb,2], smallest and largest position of each block
   List,      ///< i32 [B,Hq,Mb,ceil(Nb/32)]
-  Status     ///< i32 [4], see below
+  Status     ///< i32 [4], zero before the launch; see BlockListErrors.h
 };
-
-/// Word 0 of `Status`, which is zero before the launch; word 1 is the count or
-/// index at fault and word 2 the row.
-enum class BlockListError : int32_t { Count = 1, Index, Duplicate };
 
 /// Turns counts and indices into bit rows; a row is a query block of a head.
 /// Nothing is read or written out of bounds whatever they are: wrong entries

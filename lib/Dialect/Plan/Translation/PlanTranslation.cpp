@@ -275,7 +275,14 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
             .first->second;
     for (size_t i = 0; i < 3; ++i) {
       result.block[i] = cuda.getBlock()[i];
-      step.grid[i] = translate(resolve(cuda.getGrid()[i].getResult(0)));
+      // The size is the smallest of the results.
+      for (AffineExpr bound : cuda.getGrid()[i].getResults()) {
+        rt::Expr size = translate(resolve(bound));
+        step.grid[i] =
+            step.grid[i].ops.empty()
+                ? size
+                : rt::Expr::binary(rt::ExprOp::Kind::Min, step.grid[i], size);
+      }
     }
     result.sharedBytes = cuda.getShared();
     for (Attribute param : cuda.getParams())

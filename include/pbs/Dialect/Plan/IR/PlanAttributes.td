@@ -125,7 +125,7 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
   let summary = "GPU code of a kernel";
   let description = [{
     `symbol` names a kernel inside a `gpu.module`. A launch has `grid` thread
-    blocks (x, y, z), each of `block` threads with `shared` bytes of dynamic
+    blocks (x, y, z; the smallest result of each map), each of `block` threads with `shared` bytes of dynamic
     shared memory. Nothing is launched where one of the sizes of the grid is 0;
     no other size is computed then.
 

@@ -1,0 +1,336 @@
+//===- PBSToNVVM.cpp - Hopper code for the kernels of a plan --------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A kernel builder names its buffers by roles; here the roles are tied to the
+// arguments, results and scratch of a plan.kernel, and the parameters become
+// attributes that the plan is translated from.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "pbs/Conversion/PBSToNVVM/AttentionKernel.h"
+#include "pbs/Conversion/PBSToNVVM/BlockListKernels.h"
+#include "pbs/Conversion/PBSToNVVM/Passes.h"
+#include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
+
+namespace mlir::pbs {
+#define GEN_PASS_DEF_CONVERTPBSTONVVMPASS
+#include "pbs/Conversion/PBSToNVVM/Passes.h.inc"
+} // namespace mlir::pbs
+
+using namespace mlir;
+using namespace mlir::pbs;
+
+/// Query and key block of the attention kernel.
+static constexpr int64_t kBlock = 128;
+/// Swizzle of the tiles in shared memory, in bytes.
+static constexpr int64_t kSwizzle = 128;
+static constexpr int64_t kCounterBytes = 4;
+static constexpr double kLog2E = 1.4426950408889634;
+
+namespace {
+/// Writes the code of one kernel.
+class KernelConverter {
+public:
+  KernelConverter(plan::KernelOp kernel, gpu::GPUModuleOp module)
+      : kernel(kernel), module(module), builder(module.getBodyRegion()),
+        compute(kernel.getComputeOp()) {
+    builder.setInsertionPointToEnd(module.getBody());
+  }
+
+  LogicalResult convert();
+
+private:
+  using Sizes = SmallVector<AffineExpr>;
+
+  LogicalResult convert(AttentionOp op);
+  LogicalResult convert(SparseAttentionOp op);
+  LogicalResult convert(BlockListFromIndicesOp op);
+  LogicalResult convert(FullBlockListOp op);
+  LogicalResult convert(KVFromPositionsOp op);
+  LogicalResult convertAttention(AttentionKernelSpec spec, Value query,
+                                 std::optional<APFloat> scale);
+
+  /// Ties the buffer of a role to an argument of the plan.kernel.
+  template <typename Role>
+  void bindArgument(Role role, unsigned argument) {
+    buffers[unsigned(role)] = argument;
+  }
+  /// Ties a role to a component of a result of the op. Returns false if the
+  /// plan.kernel does not give it.
+  template <typename Role>
+  bool bindResult(Role role, unsigned result, unsigned component = 0);
+  template <typename Role>
+  void bindScratch(Role role, Attribute entry) {
+    buffers[unsigned(role)] = kernel.getNumArguments() +
+                              kernel.getResultTypes().size() + scratch.size();
+    scratch.push_back(entry);
+  }
+
+  Type getBufferType(unsigned buffer) {
+    unsigned numArguments = kernel.getNumArguments();
+    return buffer < numArguments
+               ? kernel.getArgumentTypes()[buffer]
+               : kernel.getResultTypes()[buffer - numArguments];
+  }
+  /// Dimension `dim` of the buffer of a role, over the symbols of the kernel.
+  template <typename Role>
+  AffineExpr getExtent(Role role, unsigned dim) {
+    unsigned symbol = dim;
+    for (unsigned i = 0; i < buffers[unsigned(role)]; ++i)
+      symbol += cast<RankedTensorType>(getBufferType(i)).getRank();
+    return builder.getAffineSymbolExpr(symbol);
+  }
+  AffineMap makeMap(ArrayRef<AffineExpr> results) {
+    return AffineMap::get(0, kernel.getNumDims() + 1, results,
+                          kernel.getContext());
+  }
+  Attribute convertParam(const KernelParam &param, double scale);
+  /// Sets the code of the plan.kernel.
+  void setCode(KernelInfo info, ArrayRef<AffineExpr> gridBounds,
+               double scale = 1);
+
+  plan::KernelOp kernel;
+  gpu::GPUModuleOp module;
+  OpBuilder builder;
+  KernelOpInterface compute;
+  /// Number of the buffer of each role.
+  llvm::SmallDenseMap<unsigned, unsigned> buffers;
+  SmallVector<Attribute> scratch;
+};
+} // namespace
+
+template <typename Role>
+bool KernelConverter::bindResult(Role role, unsigned result,
+                                 unsigned component) {
+  Value value = compute->getResult(result);
+  for (auto [index, returned] : llvm::enumerate(
+           kernel.getBody().front().getTerminator()->getOperands())) {
+    Operation *unpack = returned.getDefiningOp();
+    bool isWhole = returned == value;
+    bool isPart = unpack && unpack != compute &&
+                  unpack->getNumOperands() == 1 &&
+                  unpack->getOperand(0) == value &&
+                  cast<OpResult>(returned).getResultNumber() == component;
+    if (isWhole || isPart) {
+      buffers[unsigned(role)] = kernel.getNumArguments() + index;
+      return true;
+    }
+  }
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+Attribute KernelConverter::convertParam(const KernelParam &param,
+                                        double scale) {
+  MLIRContext *context = kernel.getContext();
+  unsigned buffer =
+      param.kind == KernelParam::Kind::Scale ? 0 : buffers.at(param.role);
+  switch (param.kind) {
+  case KernelParam::Kind::TensorMap:
+    return plan::TensorMapAttr::get(context, buffer, param.box, kSwizzle);
+  case KernelParam::Kind::Pointer:
+    return plan::PointerAttr::get(context, buffer);
+  case KernelParam::Kind::Extent:
+    return plan::IntegerAttr::get(context, builder.getI32Type(),
+                                  makeMap(getExtent(param.role, param.dim)));
+  case KernelParam::Kind::Stride:
+    return plan::StrideAttr::get(context, buffer, param.dim);
+  case KernelParam::Kind::Scale:
+    return plan::FloatAttr::get(
+        context, builder.getF32FloatAttr(static_cast<float>(scale * kLog2E)));
+  }
+  llvm_unreachable("unknown parameter");
+}
+
+void KernelConverter::setCode(KernelInfo info, ArrayRef<AffineExpr> gridBounds,
+                              double scale) {
+  MLIRContext *context = kernel.getContext();
+  SmallVector<Attribute> params;
+  for (const KernelParam &param : info.params)
+    params.push_back(convertParam(param, scale));
+  auto one = builder.getAffineConstantExpr(1);
+  auto symbol = SymbolRefAttr::get(
+      context, module.getName(),
+      {FlatSymbolRefAttr::get(context, kernel.getSymName())});
+  kernel.setCodeAttr(plan::CUDACodeAttr::get(
+      context, symbol, {makeMap(gridBounds), makeMap(one), makeMap(one)},
+      {static_cast<int64_t>(info.threads), 1, 1}, info.sharedBytes,
+      builder.getArrayAttr(params),
+      scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch)));
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelConverter::convertAttention(AttentionKernelSpec spec,
+                                                Value query,
+                                                std::optional<APFloat> scale) {
+  using Role = AttentionRole;
+  auto type = cast<RankedTensorType>(query.getType());
+  Type element = type.getElementType();
+  if (!element.isF16() && !element.isBF16())
+    return compute->emitOpError()
+           << "expected f16 or bf16 for sm_90a, got " << element;
+  spec.name = kernel.getSymName().str();
+  spec.headDim = type.getShape().back();
+  spec.bf16 = element.isBF16();
+  spec.writeOutput = bindResult(Role::Output, 0);
+  spec.writeLse = bindResult(Role::Lse, 1);
+  bindScratch(Role::Counter,
+              plan::ScratchAttr::get(
+                  kernel.getContext(),
+                  makeMap(builder.getAffineConstantExpr(kCounterBytes)),
+                  /*zeroed=*/true));
+  FailureOr<KernelInfo> info =
+      buildAttentionKernel(builder, compute->getLoc(), spec);
+  if (failed(info))
+    return failure();
+  AffineExpr items = getExtent(Role::Query, 0) * getExtent(Role::Query, 1) *
+                     getExtent(Role::Query, 2).ceilDiv(kBlock);
+  AffineExpr processors = builder.getAffineSymbolExpr(kernel.getNumDims());
+  setCode(*info, {items, processors},
+          scale ? scale->convertToDouble()
+                : 1 / std::sqrt(double(spec.headDim)));
+  return success();
+}
+
+LogicalResult KernelConverter::convert(AttentionOp op) {
+  using Role = AttentionRole;
+  bindArgument(Role::Query, 0);
+  bindArgument(Role::Key, 1);
+  bindArgument(Role::Value, 2);
+  AttentionKernelSpec spec;
+  spec.causal = op.getCausal();
+  return convertAttention(spec, op.getQuery(), op.getScale());
+}
+
+LogicalResult KernelConverter::convert(SparseAttentionOp op) {
+  using Role = AttentionRole;
+  BlockListType list = op.getList().getType();
+  if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock)
+    return op.emitOpError() << "expected blocks of " << kBlock << "x" << kBlock
+                            << " for sm_90a, got " << list;
+  // Query; key, value, positions and their ranges; bit rows.
+  bindArgument(Role::Query, 0);
+  bindArgument(Role::Key, 1);
+  bindArgument(Role::Value, 2);
+  bindArgument(Role::Positions, 3);
+  bindArgument(Role::List, 5);
+  AttentionKernelSpec spec;
+  spec.causal = op.getCausal();
+  spec.hasList = true;
+  spec.hasPositions = op.getCausal();
+  spec.segment = op.getKv().getType().getSegment();
+  return convertAttention(spec, op.getQuery(), op.getScale());
+}
+
+//===----------------------------------------------------------------------===//
+// Lists and positions
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelConverter::convert(BlockListFromIndicesOp) {
+  using Role = BlockListRole;
+  // Count, index, query; key, value, positions, ranges.
+  bindArgument(Role::Count, 0);
+  bindArgument(Role::Index, 1);
+  bindArgument(Role::Query, 2);
+  bindArgument(Role::Ranges, 6);
+  bindResult(Role::List, 0);
+  SmallVector<Attribute> messages;
+  for (StringRef message : kBlockListMessages)
+    messages.push_back(builder.getStringAttr(message));
+  bindScratch(Role::Status,
+              plan::StatusAttr::get(kernel.getContext(),
+                                    builder.getArrayAttr(messages)));
+  AffineExpr rows = getExtent(Role::List, 0) * getExtent(Role::List, 1) *
+                    getExtent(Role::List, 2);
+  setCode(buildBlockListFromIndices(builder, compute->getLoc(),
+                                    kernel.getSymName()),
+          rows.ceilDiv(kRowsPerBlock));
+  return success();
+}
+
+LogicalResult KernelConverter::convert(FullBlockListOp op) {
+  using Role = BlockListRole;
+  // Query; key, value, positions, ranges.
+  bindArgument(Role::Query, 0);
+  bindArgument(Role::Positions, 3);
+  bindArgument(Role::Ranges, 4);
+  bindResult(Role::List, 0);
+  BlockListType list = op.getList().getType();
+  AffineExpr rows = getExtent(Role::List, 0) * getExtent(Role::List, 1) *
+                    getExtent(Role::List, 2);
+  setCode(buildFullBlockList(builder, op.getLoc(), kernel.getSymName(),
+                             list.getQueryBlock(), list.getCausal()),
+          rows.ceilDiv(kRowsPerBlock));
+  return success();
+}
+
+LogicalResult KernelConverter::convert(KVFromPositionsOp op) {
+  using Role = BlockListRole;
+  // Components of the result: key, value, positions, ranges.
+  bool given = static_cast<bool>(op.getPositions());
+  if (given)
+    bindArgument(Role::Given, 2);
+  bool writePositions = bindResult(Role::Positions, 0, 2);
+  bool writeRanges = bindResult(Role::Ranges, 0, 3);
+  int64_t keyBlock = op.getKv().getType().getBlock();
+  KernelInfo info =
+      buildPositionRanges(builder, op.getLoc(), kernel.getSymName(), keyBlock,
+                          given, writePositions, writeRanges);
+  // A row is a key block; keys are argument 0.
+  buffers[unsigned(Role::Query)] = 0;
+  Role shape = given ? Role::Given : Role::Query;
+  AffineExpr rows = getExtent(shape, 0) * getExtent(shape, 1) *
+                    getExtent(shape, 2).ceilDiv(keyBlock);
+  setCode(info, rows.ceilDiv(kRowsPerBlock));
+  return success();
+}
+
+LogicalResult KernelConverter::convert() {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(compute)
+      .Case<AttentionOp, SparseAttentionOp, BlockListFromIndicesOp,
+            FullBlockListOp, KVFromPositionsOp>(
+          [&](auto op) { return convert(op); })
+      .Default([](Operation *op) {
+        return op->emitOpError(
+            "has no code for sm_90a; there is code for pbs.attention, "
+            "pbs.sparse_attention, pbs.block_list_from_indices, "
+            "pbs.full_block_list and pbs.kv_from_positions");
+      });
+}
+
+namespace {
+struct ConvertPBSToNVVMPass final
+    : pbs::impl::ConvertPBSToNVVMPassBase<ConvertPBSToNVVMPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SmallVector<plan::KernelOp> kernels;
+    for (auto kernel : module.getOps<plan::KernelOp>())
+      if (!kernel.getCodeAttr())
+        kernels.push_back(kernel);
+    if (kernels.empty())
+      return;
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto code =
+        gpu::GPUModuleOp::create(builder, module.getLoc(), kGPUModuleName);
+    for (plan::KernelOp kernel : kernels) {
+      if (failed(KernelConverter(kernel, code).convert()))
+        return signalPassFailure();
+      ++numKernels;
+    }
+  }
+};
+} // namespace
