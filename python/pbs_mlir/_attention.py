@@ -10,13 +10,16 @@ import numpy
 from . import _library, _tensors
 from ._program import Program, make_compile_options
 
+# The runtime refuses a program on a device of another capability.
+_TARGETS = {_library.CPU: "host", _library.CUDA: "sm_90a"}
+
 _programs = {}
 _lock = threading.Lock()
 
 
-def _get_program(**config):
+def _get_program(device, **config):
     """The program of a configuration, compiled at the first request."""
-    key = tuple(sorted(config.items()))
+    key = (device, *sorted(config.items()))
     with _lock:
         program = _programs.get(key)
     if program is not None:
@@ -24,7 +27,8 @@ def _get_program(**config):
     handle = ctypes.c_void_p()
     _library.check(_library.get().pbs_attention_create(
         ctypes.byref(_library.AttentionConfig(**config)),
-        ctypes.byref(make_compile_options()), ctypes.byref(handle)))
+        ctypes.byref(make_compile_options(_TARGETS[device])),
+        ctypes.byref(handle)))
     # Two threads may have compiled it; one result stays.
     with _lock:
         return _programs.setdefault(key, Program(handle))
@@ -53,7 +57,7 @@ def _get_sizes(q, k, v):
     if query.device == _library.CUDA and query.dtype == _library.F32:
         raise _library.UnsupportedError(
             "argument 'q': expected float16 or bfloat16 on CUDA, got float32")
-    return dict(query_heads=query.shape[1], kv_heads=key.shape[1],
+    return dict(device=query.device, query_heads=query.shape[1], kv_heads=key.shape[1],
                 head_dim=query.shape[3], dtype=query.dtype)
 
 
