@@ -183,7 +183,7 @@ private:
                 const Step &step, cuda::Stream stream);
   Status addParams(const Call &call, const Kernel &kernel, const Step &step,
                    ParamBuffer &params);
-  Status encode(const Buffer &buffer, const KernelParam &param,
+  Status encode(const Buffer &buffer, const KernelParam &param, void *readable,
                 const std::string &what, cuda::TensorMap &map);
   Status readStatuses(const Call &call, cuda::Stream stream);
 
@@ -323,8 +323,10 @@ static cuda::DevicePtr getAddress(const Buffer &buffer) {
   return reinterpret_cast<cuda::DevicePtr>(buffer.data);
 }
 
+/// A map of `buffer`; if it is empty, of one element at `readable`.
 Status CUDAProgram::encode(const Buffer &buffer, const KernelParam &param,
-                           const std::string &what, cuda::TensorMap &map) {
+                           void *readable, const std::string &what,
+                           cuda::TensorMap &map) {
   int64_t element = sizeOf(buffer.dtype);
   size_t rank = buffer.shape.size();
   uint64_t dims[4], strides[3];
@@ -332,7 +334,7 @@ Status CUDAProgram::encode(const Buffer &buffer, const KernelParam &param,
   bool isEmpty = buffer.numElements() == 0;
   for (size_t i = 0; i < rank; ++i) {
     size_t dim = rank - 1 - i;
-    // A map has no empty dimensions; of an empty buffer nothing is read.
+    // A map has no empty dimensions.
     dims[i] = isEmpty ? 1 : static_cast<uint64_t>(buffer.shape[dim]);
     if (i == 0)
       continue;
@@ -349,9 +351,7 @@ Status CUDAProgram::encode(const Buffer &buffer, const KernelParam &param,
           std::to_string(dim));
     strides[i - 1] = static_cast<uint64_t>(stride);
   }
-  void *data = buffer.data;
-  if (isEmpty)
-    data = reinterpret_cast<void *>(kTensorMapAlignment);
+  void *data = isEmpty ? readable : buffer.data;
   if (reinterpret_cast<uintptr_t>(data) % kTensorMapAlignment != 0)
     return invalidArgument(what + ": expected an address aligned to " +
                            std::to_string(kTensorMapAlignment) + " bytes");
@@ -373,6 +373,11 @@ Status CUDAProgram::encode(const Buffer &buffer, const KernelParam &param,
 
 Status CUDAProgram::addParams(const Call &call, const Kernel &kernel,
                               const Step &step, ParamBuffer &params) {
+  // Any memory of the launch.
+  void *readable = nullptr;
+  for (const Binding &binding : step.buffers)
+    if (call.get(binding).numElements() > 0)
+      readable = call.get(binding).data;
   for (const KernelParam &param : kernel.params) {
     switch (param.kind) {
     case KernelParam::Kind::Pointer:
@@ -408,7 +413,7 @@ Status CUDAProgram::addParams(const Call &call, const Kernel &kernel,
               ? "argument '" + call.plan->arguments[binding.index].name + "'"
               : "workspace '" + call.plan->workspace[binding.index].name + "'";
       if (Status status =
-              encode(call.get(binding), param, what, params.addMap());
+              encode(call.get(binding), param, readable, what, params.addMap());
           !status.ok())
         return status;
       break;
