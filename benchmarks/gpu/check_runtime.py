@@ -199,7 +199,7 @@ def check_graph_and_threads():
     (q, k, v), (pk, pv), positions, blocks, _ = make_sparse(
         1, 8, 2, 1000, 1000, 128, torch.bfloat16, seed=5)
     lists = (blocks.sum(-1, dtype=torch.int32),
-             (~blocks).int().argsort(-1, stable=True).int())
+             torch.argsort((~blocks).int(), dim=-1, stable=True).int())
 
     def run(out):
         pbs_mlir.sparse_attention(q, pk, pv, lists, key_positions=positions,
