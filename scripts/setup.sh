@@ -3,7 +3,7 @@
 # sudo, without questions. Does nothing where everything is installed already.
 set -eu
 
-packages="clang cmake ninja-build make git ca-certificates ccache
+packages="clang libclang-rt-14-dev cmake ninja-build make git ca-certificates ccache
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools
   zlib1g-dev libzstd-dev libgtest-dev
   python3 python3-numpy python3-pytest python3-psutil"

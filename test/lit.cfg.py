@@ -31,15 +31,19 @@ config.substitutions.append(("%bin", bin_dir))
 config.substitutions.append(("%obj", config.pbs_obj_root))
 config.substitutions.append(("%lib", lib_dir))
 config.substitutions.append(("%src", config.pbs_src_root))
-config.substitutions.append(("%python", config.python))
-
 if config.pbs_sanitize:
     config.available_features.add("sanitizer")
+    # Python does not bring the runtime that libpbs.so needs. It and MLIR keep
+    # memory to the end.
+    config.python = f"env LD_PRELOAD={config.sanitizer_runtime} {config.python}"
+    config.environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+config.substitutions.append(("%python", config.python))
+
 if llvm_config.use_llvm_tool("ptxas", search_env="PTXAS") or os.path.exists(
         "/usr/local/cuda/bin/ptxas"):
     config.available_features.add("ptxas")
 
-if subprocess.run([config.python, "-c", "import importlib.util, sys; "
+if subprocess.run([*config.python.split(), "-c", "import importlib.util, sys; "
                    "sys.exit(importlib.util.find_spec('torch') is None)"],
                   check=False).returncode == 0:
     config.available_features.add("torch")

@@ -23,7 +23,6 @@ constexpr size_t kHeaderSize = sizeof(kMagic) + 4 + 8 + 4;
 /// Appends values to a string of bytes.
 class Writer {
 public:
-
   template <typename T>
   void number(const T &value) {
     char bytes[sizeof(T)];
@@ -52,7 +51,6 @@ public:
 /// first error every read gives zero.
 class Reader {
 public:
-
   Reader(const char *data, size_t size) : data(data), left(size) {}
 
   template <typename T>

@@ -320,3 +320,11 @@ TEST_F(CallTest, BadCodeIsNamed) {
   EXPECT_STREQ(pbs_last_error(),
                "expected a function 'product' in the code, got none");
 }
+
+TEST(BareRuntime, DoesNotCompile) {
+  pbs_program_t program = nullptr;
+  EXPECT_EQ(pbs_program_compile("", 0, nullptr, &program), PBS_UNSUPPORTED);
+  EXPECT_NE(std::string(pbs_last_error()).find("bare runtime"),
+            std::string::npos);
+  EXPECT_EQ(program, nullptr);
+}

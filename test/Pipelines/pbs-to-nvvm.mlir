@@ -1,0 +1,38 @@
+// RUN: pbs-opt %s --pbs-to-nvvm | FileCheck %s
+// RUN: pbs-opt %s --pbs-to-nvvm | pbs-opt | FileCheck %s
+
+// One kernel of the plan for each op; grids of the persistent kernel are bounded
+// by the number of multiprocessors, the last symbol.
+
+// CHECK: plan.kernel @kv_from_positions
+// CHECK-SAME: #plan.cuda_code<@gpu::@kv_from_positions
+// CHECK: plan.kernel @block_list_from_indices
+// CHECK-SAME: scratch = [#plan.status<["expected counts
+// CHECK: plan.kernel @sparse_attention
+// CHECK-SAME: #plan.cuda_code<@gpu::@sparse_attention, grid = [
+// CHECK-SAME: -> ((s0 * s1) * (s2 ceildiv 128), s27)
+// CHECK-SAME: block = [384, 1, 1], shared = 16{{[0-9]+}}
+// CHECK-SAME: #plan.tensor_map<0, box = [64, 128, 1, 1], swizzle = 128>
+// CHECK-SAME: #plan.float<0.18033
+// CHECK-SAME: #plan.scratch<bytes = {{.*}} zeroed>
+// CHECK: gpu.module @gpu
+// CHECK: llvm.func @sparse_attention
+// CHECK-SAME: nvvm.kernel
+func.func @lists(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
+                 %v: tensor<1x2x?x64xbf16>, %pos: tensor<1x2x?xi32>,
+                 %count: tensor<1x4x?xi32>, %index: tensor<1x4x?x?xi32>)
+    -> tensor<1x4x?x64xbf16> {
+  %kv = pbs.kv_from_positions %k, %v, %pos
+    : (tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?xi32>)
+    -> !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>
+  %list = pbs.block_list_from_indices %count, %index, %q, %kv
+    : (tensor<1x4x?xi32>, tensor<1x4x?x?xi32>, tensor<1x4x?x64xbf16>,
+       !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>)
+    -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+  %o, %lse = pbs.sparse_attention %q, %kv, %list {causal}
+    : (tensor<1x4x?x64xbf16>,
+       !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>,
+       !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
+    -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
+  return %o : tensor<1x4x?x64xbf16>
+}
