@@ -208,8 +208,9 @@ LogicalResult Compilation::compileForGPU(ModuleOp module,
   ::pbs::runtime::Bundle &bundle = result.bundle;
   if (failed(plan::translateToBundle(module, bundle)))
     return failure();
+  bool isVirtual;
   mlir::pbs::PtxOptions ptxOptions;
-  ptxOptions.chip = options.target;
+  ptxOptions.chip = ::pbs::findChipOfTarget(options.target, isVirtual)->name;
   FailureOr<std::string> ptx =
       mlir::pbs::translateGpuModulesToPtx(module, ptxOptions);
   if (failed(ptx))
@@ -220,7 +221,7 @@ LogicalResult Compilation::compileForGPU(ModuleOp module,
   using Kind = ::pbs::runtime::CodeImage::Kind;
   // Without ptxas the driver compiles the PTX when it loads it.
   std::string missing;
-  if (options.ptx ||
+  if (options.ptx || isVirtual ||
       ::pbs::findPtxas(getPtxasOptions(options), missing).empty()) {
     if (!options.ptxas.empty() && !missing.empty())
       return module.emitError() << missing;
@@ -240,20 +241,23 @@ namespace pbs::jit {
 
 std::string describe(const CompileOptions &options, std::string &error) {
   std::string text;
+  bool isVirtual;
   llvm::raw_string_ostream stream(text);
   stream << "target=" << options.target << " fuse=" << options.fuse;
   if (options.target == "host") {
     mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
     stream << " cpu=" << machine.cpu
            << " features=" << getUsedFeatures(machine);
-  } else if (const ChipInfo *chip = findChip(options.target);
+  } else if (const ChipInfo *chip = findChipOfTarget(options.target, isVirtual);
              chip && chip->hasWgmma) {
     std::string missing;
     std::string path = findPtxas(getPtxasOptions(options), missing);
     stream << " ptxas="
-           << (options.ptx || path.empty() ? "none" : ptxasVersion(path));
+           << (options.ptx || isVirtual || path.empty() ? "none"
+                                                        : ptxasVersion(path));
   } else {
-    error = "expected target 'host' or 'sm_90a', got '" + options.target + "'";
+    error = "expected target 'host', 'sm_90a' or 'compute_90a', got '" +
+            options.target + "'";
   }
   return text;
 }

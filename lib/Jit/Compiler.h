@@ -17,7 +17,8 @@ namespace pbs::jit {
 
 /// What to compile for.
 struct CompileOptions {
-  /// "host", the name of a CPU, or a GPU chip.
+  /// "host", a GPU chip ("sm_90a"), or a virtual architecture ("compute_90a"),
+  /// whose code stays PTX.
   std::string target = "host";
   /// Function to compile; empty: the only one.
   std::string function;

@@ -198,9 +198,14 @@ private:
 // Loading
 //===----------------------------------------------------------------------===//
 
-/// Compute capability that a chip's name asks for, e.g. 90 for "sm_90a".
+/// Compute capability that a chip's name asks for, e.g. 90 for "sm_90a" and for
+/// the virtual architecture "compute_90a".
 static int parseCapability(const std::string &chip) {
-  return chip.compare(0, 3, "sm_") == 0 ? std::atoi(chip.c_str() + 3) : 0;
+  for (const char *prefix : {"sm_", "compute_"})
+    if (size_t length = std::strlen(prefix);
+        chip.compare(0, length, prefix) == 0)
+      return std::atoi(chip.c_str() + length);
+  return 0;
 }
 
 Status CUDAProgram::checkChip(int deviceId, const CodeImage &image) const {

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "pbs/Target/ChipTable.h"
+#include <string>
 
 using namespace pbs;
 
@@ -24,6 +25,17 @@ const ChipInfo *pbs::findChip(std::string_view name) {
     if (chip.name == name)
       return &chip;
   return nullptr;
+}
+
+const ChipInfo *pbs::findChipOfTarget(std::string_view target,
+                                      bool &isVirtual) {
+  constexpr std::string_view kReal = "sm_", kVirtual = "compute_";
+  isVirtual = target.substr(0, kVirtual.size()) == kVirtual;
+  if (!isVirtual)
+    return findChip(target);
+  std::string name(kReal);
+  name += target.substr(kVirtual.size());
+  return findChip(name);
 }
 
 const ChipInfo *pbs::findChipFor(int major, int minor) {

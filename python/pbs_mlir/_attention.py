@@ -3,6 +3,7 @@
 """Attention as functions; programs are compiled at their first use."""
 
 import ctypes
+import os
 import threading
 
 import numpy
@@ -11,7 +12,9 @@ from . import _library, _tensors
 from ._program import Program, make_compile_options
 
 # The runtime refuses a program on a device of another capability.
-_TARGETS = {_library.CPU: "host", _library.CUDA: "sm_90a"}
+# PBS_CUDA_TARGET=compute_90a makes PTX, for drivers that take no cubin.
+_TARGETS = {_library.CPU: "host",
+            _library.CUDA: os.environ.get("PBS_CUDA_TARGET") or "sm_90a"}
 
 _programs = {}
 _lock = threading.Lock()

@@ -148,7 +148,9 @@ def compile(ir, *, target=None, function=None, fuse=True, cache=True,  # pylint:
 
     Args:
       ir: a module of functions in the `pbs` dialect.
-      target: "host" (the default), or a GPU chip such as "sm_90a".
+      target: "host" (the default), a GPU chip such as "sm_90a", or a virtual
+        architecture such as "compute_90a": the program holds PTX, which needs
+        no ptxas and which the driver compiles when it loads it.
       function: the function to compile, by default the only one.
       fuse: run the fusion passes.
       cache: use the disk cache, in `cache_dir`, by default PBS_CACHE_DIR or

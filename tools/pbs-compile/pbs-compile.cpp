@@ -19,11 +19,13 @@ static cl::opt<std::string> irPath(cl::Positional, cl::desc("<file of IR>"),
 static cl::opt<std::string> bundlePath("o", cl::desc("bundle file to write"),
                                        cl::Required, cl::cat(category));
 static cl::opt<std::string> target("target",
-                                   cl::desc("host, or a GPU chip: sm_90a"),
+                                   cl::desc("host, a GPU chip (sm_90a), or "
+                                            "compute_90a, which is PTX of it"),
                                    cl::init("host"), cl::cat(category));
 static cl::opt<std::string>
-    function("function", cl::desc("function to compile, by default the only "
-                                  "one"),
+    function("function",
+             cl::desc("function to compile, by default the only "
+                      "one"),
              cl::cat(category));
 static cl::opt<std::string> ptxas("ptxas", cl::desc("path of ptxas"),
                                   cl::cat(category));

@@ -71,9 +71,8 @@ static cl::opt<int64_t> checkRows(
     cl::init(256), cl::cat(category));
 static cl::opt<bool> timing("time", cl::desc("time runs, beside dense ones"),
                             cl::cat(category));
-static cl::opt<unsigned> repetitions("repetitions",
-                                     cl::desc("runs to time"), cl::init(5),
-                                     cl::cat(category));
+static cl::opt<unsigned> repetitions("repetitions", cl::desc("runs to time"),
+                                     cl::init(5), cl::cat(category));
 static cl::opt<bool> report("report",
                             cl::desc("print plan, kernels, compile times"),
                             cl::cat(category));
@@ -107,7 +106,9 @@ static cl::opt<pbs_proxy>
           cl::cat(category));
 static cl::opt<int> proxyRows("proxy-rows", cl::init(128), cl::cat(category));
 
-static cl::opt<std::string> target("target", cl::desc("host or a chip"),
+static cl::opt<std::string> target("target",
+                                   cl::desc("host, a GPU chip (sm_90a), or "
+                                            "compute_90a, which is PTX of it"),
                                    cl::init("host"), cl::cat(category));
 static cl::opt<std::string> function("function", cl::desc("function of the IR"),
                                      cl::cat(category));

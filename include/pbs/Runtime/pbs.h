@@ -154,8 +154,9 @@ PBS_API pbs_status pbs_program_run(pbs_program_t program,
 
 typedef struct pbs_compile_options {
   size_t struct_size;
-  /** "host" (default), the name of a CPU that LLVM knows, or a GPU chip such as
-   * "sm_90a". */
+  /** "host" (default), a GPU chip such as "sm_90a", or a virtual architecture
+   * such as "compute_90a": its code stays PTX, which the driver compiles when
+   * it loads it. */
   const char *target;
   /** Function to compile; null: the only one. */
   const char *function;

@@ -39,6 +39,10 @@ struct ChipInfo {
 /// The row of `name`, or null.
 const ChipInfo *findChip(std::string_view name);
 
+/// The row that a GPU target names: a chip, "sm_90a", or a virtual
+/// architecture, "compute_90a", whose code stays PTX (`isVirtual`); or null.
+const ChipInfo *findChipOfTarget(std::string_view target, bool &isVirtual);
+
 /// The best row for a device of compute capability `major`.`minor`, or null.
 const ChipInfo *findChipFor(int major, int minor);
 
