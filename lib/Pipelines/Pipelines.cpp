@@ -18,6 +18,7 @@
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
 
 using namespace mlir;
 
@@ -92,7 +93,8 @@ void pbs::registerPasses() {
 }
 
 void pbs::registerDialects(DialectRegistry &registry) {
-  registry.insert<PBSDialect, plan::PlanDialect, func::FuncDialect>();
+  registry.insert<PBSDialect, plan::PlanDialect, tile::TileDialect,
+                  func::FuncDialect>();
   cpu::registerCPUPolicies(registry);
   registerPtxTranslations(registry);
 }

@@ -1,0 +1,53 @@
+//===- Tile.h - The tile dialect --------------------------------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels of tiles in shared memory and registers, before and after scheduling.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_DIALECT_TILE_IR_TILE_H
+#define PBS_DIALECT_TILE_IR_TILE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace mlir::tile {
+/// Barriers, rings and products in flight.
+struct SyncResource : SideEffects::Resource::Base<SyncResource> {
+  StringRef getName() override { return "TileSync"; }
+};
+/// Threads of a warpgroup (PTX ISA, wgmma) and of a warp.
+constexpr int64_t kWarpgroupThreads = 128;
+constexpr int64_t kWarpThreads = 32;
+/// Rows of an accumulator that a warp holds.
+constexpr int64_t kWarpRows = 16;
+/// Bytes of an mbarrier.
+constexpr int64_t kBarrierBytes = 8;
+/// Alignment that the 128-byte swizzle needs (PTX ISA, "Swizzling modes").
+constexpr int64_t kSwizzleAlignment = 1024;
+} // namespace mlir::tile
+
+#include "pbs/Dialect/Tile/IR/TileDialect.h.inc"
+#include "pbs/Dialect/Tile/IR/TileEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "pbs/Dialect/Tile/IR/TileAttributes.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "pbs/Dialect/Tile/IR/TileTypes.h.inc"
+
+#include "pbs/Dialect/Tile/IR/TileInterfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "pbs/Dialect/Tile/IR/TileOps.h.inc"
+
+#endif // PBS_DIALECT_TILE_IR_TILE_H

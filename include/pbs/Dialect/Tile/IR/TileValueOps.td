@@ -1,0 +1,540 @@
+//===- TileValueOps.td - Kernels as they are written down *- tablegen -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tiles, lists and loops over work items, without a schedule. In alphabetical
+// order.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_DIALECT_TILE_IR_TILEVALUEOPS_TD
+#define PBS_DIALECT_TILE_IR_TILEVALUEOPS_TD
+
+include "pbs/Dialect/Tile/IR/TileOpBase.td"
+
+def Tile_BitListOp : Tile_ReadingOp<"bit_list"> {
+  let summary = "The key blocks of a bit row";
+  let description = [{
+    The blocks `c < end` whose bit `c mod 32` is set in word `c / 32` of the row
+    of `source` at `indices`: first those of `[full, end)`, which need a mask,
+    in ascending order, then those of `[0, full)`. Bits from `end` on are not
+    read, so that they may lie outside.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%bits: !tile.global<?x?x?x?xi32>) {
+      %full = arith.constant 3 : i32
+      %end = arith.constant 5 : i32
+      %b = arith.constant 0 : i32
+      %list = tile.bit_list %bits[%b, %b, %b], %full, %end
+        : !tile.global<?x?x?x?xi32>
+      %count, %masked = tile.list_size %list : !tile.list<bits>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
+                       I32:$full, I32:$end);
+  let results = (outs Tile_BitList:$list);
+  let assemblyFormat = [{
+    $source `[` $indices `]` `,` $full `,` $end attr-dict `:` type($source)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
+  let summary = "Repeat a statistic over rows or columns";
+  let description = [{
+    `#tile.row` to `#tile.acc`: the value of a row in each of its columns. `#tile.col` to
+    `#tile.acc`: the value of a column in each row. `#tile.row` to `#tile.quad`: the value
+    of a row in its four parts. Costs nothing: threads have these values.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %zero = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
+      %tile = tile.broadcast %zero : tensor<128xf32, #tile.row>
+        to tensor<128x64xf32, #tile.acc>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_DimOp : Tile_Op<"dim", [Pure]> {
+  let summary = "An extent of a tensor in global memory";
+  let description = [{
+    Example:
+
+    ```mlir
+    tile.func @f(%keys: !tile.global<?x?x?x128xbf16>) {
+      %n = tile.dim %keys, 2 : !tile.global<?x?x?x128xbf16>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_GlobalType:$source, I64Attr:$dim);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$source `,` $dim attr-dict `:` type($source)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Tile_DotOp : Tile_Op<"dot", [Pure]> {
+  let summary = "Product of two tiles";
+  let description = [{
+    `acc + a b`, without `acc` `a b`; with `transpose_b` `b` is `N x K` rather than `K x
+    N`. `a` is a tile in shared memory or, in the layout `#tile.acc`, in
+    registers; `b` is in shared memory. Elements are f16 or bf16, the sum is in
+    f32 (PTX ISA, wgmma.mma_async).
+
+    Example:
+
+    ```mlir
+    tile.func @f(%keys: !tile.global<?x128xbf16>) {
+      %zero = arith.constant 0 : i32
+      %k = tile.load %keys[%zero, %zero] : !tile.global<?x128xbf16>
+        -> !tile.buffer<128x128xbf16, swizzle = 128>
+      %s = tile.dot %k, %k {transpose_b}
+        : !tile.buffer<128x128xbf16, swizzle = 128>,
+          !tile.buffer<128x128xbf16, swizzle = 128>
+        -> tensor<128x128xf32, #tile.acc>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[Tile_BufferType, Tile_Register]>:$a,
+                       Tile_BufferType:$b,
+                       Optional<Tile_Register>:$acc,
+                       UnitAttr:$transpose_b);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`acc` `(` $acc^ `:` type($acc) `)`)? attr-dict `:` type($a) `,`
+    type($b) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ForEachOp : Tile_Op<"for_each", [
+    SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects]> {
+  let summary = "Every work item of the kernel";
+  let description = [{
+    The body runs once for each item `(i, j, k)` of `[0, I) x [0, J) x [0, K)`,
+    `I`, `J`, `K` being the operands, in no order and by different blocks of the
+    grid. The wish for an order: items whose `J * i + j` lie in the same run of
+    `together` pairs near each other in time (their data stay in the cache), and
+    of those the ones with large `k` first (a causal mask makes them the
+    heaviest, and heavy ones last would leave multiprocessors idle).
+
+    Which block does which items is decided by `tile-schedule`, after which no
+    such op is left.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%q: !tile.global<?x?x?x128xbf16>) {
+      %batch = tile.dim %q, 0 : !tile.global<?x?x?x128xbf16>
+      %heads = tile.dim %q, 1 : !tile.global<?x?x?x128xbf16>
+      %c4 = arith.constant 4 : i32
+      tile.for_each (%b, %h, %a) in (%batch, %heads, %c4) together %heads {
+        %sum = arith.addi %b, %h : i32
+      }
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins I32:$batch, I32:$head, I32:$block, I32:$together);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "Value":$batch, "Value":$head, "Value":$block,
+                                 "Value":$together)>];
+}
+
+def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
+                                   AffineScope]> {
+  let summary = "A kernel";
+  let description = [{
+    Arguments are tensors in global memory, read or written and not both. There
+    are no results. `config` is the configuration, once `tile-configure` has
+    chosen; `shared_bytes` the shared memory of a block, once
+    `tile-allocate-shared` has placed everything.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%q: !tile.global<?x?x?x128xbf16>) attributes {
+        config = #tile.config<consumers = 1, specialize = false, stages = 1,
+          overlap = false, pingPong = false, schedule = single,
+          producerRegisters = 0, consumerRegisters = 0>} {
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<FunctionType>:$function_type,
+                       OptionalAttr<StrAttr>:$sym_visibility,
+                       OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs,
+                       OptionalAttr<Tile_ConfigAttr>:$config,
+                       OptionalAttr<I64Attr>:$shared_bytes);
+  let regions = (region AnyRegion:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name,
+                                 "::mlir::FunctionType":$type)>];
+  let extraClassDeclaration = [{
+    ArrayRef<Type> getArgumentTypes() { return getFunctionType().getInputs(); }
+    ArrayRef<Type> getResultTypes() { return getFunctionType().getResults(); }
+    Region *getCallableRegion() { return &getBody(); }
+  }];
+}
+
+def Tile_IotaOp : Tile_Op<"iota", [Pure]> {
+  let summary = "0, 1, 2, ... along a tile of one dimension";
+  let description = [{
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %columns = tile.iota : tensor<128xi32, #tile.col>
+      tile.return
+    }
+    ```
+  }];
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ListBeginOp : Tile_Op<"list_begin", [Pure]> {
+  let summary = "The place before the first block of a list";
+  let description = [{
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %full = arith.constant 3 : i32
+      %end = arith.constant 5 : i32
+      %list = tile.range_list %full, %end
+      %at = tile.list_begin %list : !tile.list<range>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_ListType:$list);
+  let results = (outs Tile_CursorType:$cursor);
+  let assemblyFormat = "$list attr-dict `:` type($list)";
+}
+
+def Tile_ListNextOp : Tile_ReadingOp<"list_next"> {
+  let summary = "The next block of a list";
+  let description = [{
+    The block after the place `cursor`, and the place after it. Behind the last
+    block, or in an empty list, the block is `end`: its keys lie outside or
+    are masked.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %full = arith.constant 3 : i32
+      %end = arith.constant 5 : i32
+      %list = tile.range_list %full, %end
+      %at = tile.list_begin %list : !tile.list<range>
+      %block, %next = tile.list_next %list, %at : !tile.list<range>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_ListType:$list, Tile_CursorType:$cursor);
+  let results = (outs I32:$block, Tile_CursorType:$next);
+  let assemblyFormat = "$list `,` $cursor attr-dict `:` type($list)";
+}
+
+def Tile_ListSizeOp : Tile_ReadingOp<"list_size"> {
+  let summary = "How many blocks are visited";
+  let description = [{
+    `count`: the blocks of the list, or 1 if it is empty, so that a loop over it
+    always runs: its one block is then behind all keys (see `tile.list_next`).
+    `masked`: how many of them, the first ones, need a mask; 1 for an empty
+    list.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %full = arith.constant 3 : i32
+      %end = arith.constant 5 : i32
+      %list = tile.range_list %full, %end
+      %count, %masked = tile.list_size %list : !tile.list<range>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_ListType:$list);
+  let results = (outs I32:$count, I32:$masked);
+  let assemblyFormat = "$list attr-dict `:` type($list)";
+}
+
+def Tile_LoadOp : Tile_ReadingOp<"load"> {
+  let summary = "A tile of global memory in shared memory";
+  let description = [{
+    The tile of the last two dimensions of `source` whose first element is at
+    `indices` (one for each dimension). Elements outside `source` are 0. How and
+    when it gets there is decided by `tile-warp-specialize`.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%keys: !tile.global<?x?x?x128xbf16>) {
+      %z = arith.constant 0 : i32
+      %k = tile.load %keys[%z, %z, %z, %z] : !tile.global<?x?x?x128xbf16>
+        -> !tile.buffer<128x128xbf16, swizzle = 128>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices);
+  let results = (outs Tile_BufferType:$result);
+  let assemblyFormat = [{
+    $source `[` $indices `]` attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_RangeListOp : Tile_Op<"range_list", [Pure]> {
+  let summary = "All key blocks of a range";
+  let description = [{
+    The blocks of `[0, end)` in descending order; those of `[full, end)` need a
+    mask.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %full = arith.constant 3 : i32
+      %end = arith.constant 5 : i32
+      %list = tile.range_list %full, %end
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins I32:$full, I32:$end);
+  let results = (outs Tile_RangeList:$list);
+  let assemblyFormat = "$full `,` $end attr-dict";
+}
+
+def Tile_ReadOp : Tile_ReadingOp<"read", [AttrSizedOperandSegments]> {
+  let summary = "A tile of global memory in registers";
+  let description = [{
+    The tile of the last dimensions of `source` whose first element is at
+    `indices` (one for each dimension). Elements outside `source` are `other`, or 0.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%positions: !tile.global<?x?x?xi32>) {
+      %z = arith.constant 0 : i32
+      %last = arith.constant 2147483647 : i32
+      %p = tile.read %positions[%z, %z, %z] else %last : i32
+        : !tile.global<?x?x?xi32> -> tensor<128xi32, #tile.lane>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
+                       Optional<AnyTypeOf<[I32, F32, F16, BF16]>>:$other);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = [{
+    $source `[` $indices `]` (`else` $other^ `:` type($other))? attr-dict `:`
+    type($source) `->`
+    type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ReduceOp : Tile_Op<"reduce", [
+    Pure, DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
+                                    ["getScratchBytes"]>]> {
+  let summary = "Combine the rows or the columns of a tile";
+  let description = [{
+    Over dimension 1 of `#tile.acc`: to `#tile.row`, each row of one value; to
+    `#tile.quad`, in four parts. Over dimension 1 of `#tile.quad`: to `#tile.row`. Over
+    dimension 0 of `#tile.blocked`: to `#tile.lane` is not possible without
+    exchange, so it goes through shared memory and gives a tile of one
+    dimension in the layout `#tile.lane`.
+
+    The order of the combination is fixed, so that equal inputs give equal bits;
+    `max` and `min` of f32 are those of IEEE 754-2008 maxNum and minNum.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %s = arith.constant dense<0.0> : tensor<128x128xf32, #tile.acc>
+      %m = tile.reduce max %s {dim = 1} : tensor<128x128xf32, #tile.acc>
+        -> tensor<128xf32, #tile.row>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_ReduceKind:$kind, Tile_Register:$source,
+                       I64Attr:$dim, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = [{
+    $kind $source attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_RelayoutOp : Tile_Op<"relayout", [
+    Pure, DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
+                                    ["getScratchBytes"]>]> {
+  let summary = "The same tile over other threads";
+  let description = [{
+    From `#tile.lane` to `#tile.col`, through shared memory of the warpgroup.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %p = arith.constant dense<0> : tensor<128xi32, #tile.lane>
+      %c = tile.relayout %p : tensor<128xi32, #tile.lane>
+        to tensor<128xi32, #tile.col>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ReturnOp : Tile_Op<"return", [Pure, Terminator, HasParent<"FuncOp">]> {
+  let summary = "The end of a kernel";
+  let description = [{
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      tile.return
+    }
+    ```
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_SplatOp : Tile_Op<"splat", [Pure]> {
+  let summary = "A scalar in every element of a tile";
+  let description = [{
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %s = arith.constant 2.0 : f32
+      %t = tile.splat %s : f32 to tensor<128xf32, #tile.row>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[I32, F32, I1]>:$scalar);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "$scalar attr-dict `:` type($scalar) `to` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_StoreOp : Tile_Op<"store", [
+    DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
+        ["getScratchBytes", "getScratchAlignment", "keepsScratch"]>,
+    MemoryEffects<[MemWrite, MemRead<Tile_Sync>, MemWrite<Tile_Sync>]>]> {
+  let summary = "Store a register tile through shared memory";
+  let description = [{
+    Writes `source` (layout `#tile.acc`, 16 bit) to the tile of the last two
+    dimensions of `target` at `indices`, by a bulk copy out of shared memory (PTX
+    ISA, cp.async.bulk.tensor). Elements outside `target` are not written. The
+    copy may be under way after the op; the next op that uses the same bytes,
+    and the end of the kernel, wait for it.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%o: !tile.global<?x?x?x64xbf16>) {
+      %z = arith.constant 0 : i32
+      %t = arith.constant dense<0.0> : tensor<128x64xbf16, #tile.acc>
+      tile.store %t, %o[%z, %z, %z, %z] : tensor<128x64xbf16, #tile.acc>,
+        !tile.global<?x?x?x64xbf16>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source, Tile_GlobalType:$target,
+                       Tile_GlobalIndices:$indices,
+                       OptionalAttr<I64Attr>:$offset);
+  let assemblyFormat = [{
+    $source `,` $target `[` $indices `]` attr-dict `:` type($source) `,`
+    type($target)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Write a register tile to global memory";
+  let description = [{
+    Writes `source` to the tile of the last dimensions of `target` at `indices`, each
+    element once, by stores of its threads. Elements outside `target` are not
+    written.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%lse: !tile.global<?x?x?xf32>) {
+      %z = arith.constant 0 : i32
+      %t = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
+      tile.write %t, %lse[%z, %z, %z] : tensor<128xf32, #tile.row>,
+        !tile.global<?x?x?xf32>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source, Tile_GlobalType:$target,
+                       Tile_GlobalIndices:$indices);
+  let assemblyFormat = [{
+    $source `,` $target `[` $indices `]` attr-dict `:` type($source) `,`
+    type($target)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator,
+    ParentOneOf<["ForEachOp", "WarpSpecializeOp"]>]> {
+  let summary = "The end of a region";
+  let description = [{
+    Implicit in the text.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %c1 = arith.constant 1 : i32
+      tile.for_each (%b, %h, %a) in (%c1, %c1, %c1) together %c1 {
+        tile.yield
+      }
+      tile.return
+    }
+    ```
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+#endif // PBS_DIALECT_TILE_IR_TILEVALUEOPS_TD

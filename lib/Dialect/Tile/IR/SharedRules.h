@@ -1,0 +1,26 @@
+//===- SharedRules.h - Rules that several ops share -----------------*- C++
+//-*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_LIB_DIALECT_TILE_IR_SHAREDRULES_H
+#define PBS_LIB_DIALECT_TILE_IR_SHAREDRULES_H
+
+#include "pbs/Dialect/Tile/IR/Tile.h"
+
+namespace mlir::tile {
+
+/// Rules of products; `acc` may be null.
+LogicalResult verifyDot(Operation *op, Type a, BufferType b, Type acc,
+                        bool transposeB, RankedTensorType result);
+
+/// Rules of copies from global to shared memory.
+LogicalResult verifyLoad(Operation *op, GlobalType source, size_t numIndices,
+                         BufferType tile);
+
+} // namespace mlir::tile
+
+#endif // PBS_LIB_DIALECT_TILE_IR_SHAREDRULES_H

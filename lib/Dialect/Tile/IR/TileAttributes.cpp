@@ -1,0 +1,68 @@
+//===- TileAttributes.cpp - Layouts and configurations --------------------
+//===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/DialectImplementation.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+#define GET_ATTRDEF_CLASSES
+#include "pbs/Dialect/Tile/IR/TileAttributes.cpp.inc"
+
+/// Bounds of setmaxnreg (PTX ISA).
+static constexpr int64_t kMinRegisters = 24;
+static constexpr int64_t kMaxRegisters = 256;
+/// Named barriers limit the consumers (PTX ISA, bar: 16 of them), and a block
+/// has at most 1024 threads.
+static constexpr int64_t kMaxConsumers = 4;
+
+void TileDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "pbs/Dialect/Tile/IR/TileAttributes.cpp.inc"
+      >();
+}
+
+LogicalResult BlockedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  int64_t vector) {
+  if (vector != 4 && vector != 8)
+    return emitError() << "expected vectors of 4 or 8 elements, got " << vector;
+  return success();
+}
+
+LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t consumers, bool specialize,
+                                 int64_t stages, bool overlap, bool pingPong,
+                                 Schedule schedule, int64_t producerRegisters,
+                                 int64_t consumerRegisters) {
+  if (consumers < 1 || consumers > kMaxConsumers)
+    return emitError() << "expected 1 to " << kMaxConsumers
+                       << " consumer warpgroups, got " << consumers;
+  if (stages < 1 || !llvm::isPowerOf2_64(stages))
+    return emitError() << "expected a power of two of stages, got " << stages;
+  if (pingPong && consumers != 2)
+    return emitError() << "expected 2 consumer warpgroups to take turns, got "
+                       << consumers;
+  if (pingPong && !specialize)
+    return emitError() << "expected a producer where consumers take turns";
+  for (int64_t registers : {producerRegisters, consumerRegisters})
+    if (registers != 0 && (registers % 8 != 0 || registers < kMinRegisters ||
+                           registers > kMaxRegisters))
+      return emitError() << "expected a multiple of 8 registers from "
+                         << kMinRegisters << " to " << kMaxRegisters
+                         << " or 0, got " << registers;
+  if ((producerRegisters == 0) != (consumerRegisters == 0))
+    return emitError() << "expected registers of both sides or of none, got "
+                       << producerRegisters << " and " << consumerRegisters;
+  if (producerRegisters && !specialize)
+    return emitError() << "expected a producer where registers are divided";
+  return success();
+}

@@ -1,0 +1,92 @@
+//===- TileScheduleOps.cpp - Verifiers of ops of a schedule ---------------
+//===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SharedRules.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+LogicalResult DotAsyncOp::verify() {
+  for (Operation *user : getResult().getUsers())
+    if (!isa<DotWaitOp>(user) || user->getBlock() != (*this)->getBlock())
+      return emitOpError()
+             << "expected only tile.dot_wait in the same block to use the "
+                "result";
+  return verifyDot(*this, getA().getType(), getB().getType(),
+                   getAcc() ? getAcc().getType() : Type(), getTransposeB(),
+                   getResult().getType().getType());
+}
+
+LogicalResult DotWaitOp::verify() {
+  auto dot = getSource().getDefiningOp<DotAsyncOp>();
+  if (!dot || dot->getBlock() != (*this)->getBlock())
+    return emitOpError() << "expected the result of a tile.dot_async in the "
+                            "same block";
+  int64_t later = 0;
+  for (Operation *op = dot->getNextNode(); op && op != *this;
+       op = op->getNextNode())
+    later += isa<DotAsyncOp>(op);
+  int64_t pending = getPending();
+  if (pending < 0 || pending > later)
+    return emitOpError() << "expected 0 to " << later
+                         << " pending products, as many as began since, got "
+                         << pending;
+  return success();
+}
+
+LogicalResult FetchItemOp::verify() {
+  GlobalType type = getCounter().getType();
+  if (!type.getElementType().isInteger(32) || type.getShape().size() != 1)
+    return emitOpError() << "expected a counter of one dimension of i32, got "
+                         << type;
+  return success();
+}
+
+LogicalResult RingCreateOp::verify() {
+  if (!isa<FuncOp>((*this)->getParentOp()))
+    return emitOpError() << "expected to be in the entry block of a tile.func";
+  return success();
+}
+
+int64_t RingCreateOp::getScratchBytes(ConfigAttr) {
+  RingType type = getRing().getType();
+  int64_t slot = type.getScalars().size() * 4 + 2 * kBarrierBytes;
+  if (BufferType buffer = type.getBuffer())
+    slot += buffer.getSizeInBytes();
+  return type.getStages() * slot;
+}
+
+int64_t RingCreateOp::getScratchAlignment() {
+  return getRing().getType().getBuffer() ? kSwizzleAlignment : kBarrierBytes;
+}
+
+bool RingCreateOp::keepsScratch() { return true; }
+
+LogicalResult RingPushOp::verify() {
+  RingType type = getRing().getType();
+  if (!getSource()) {
+    if (!getIndices().empty())
+      return emitOpError() << "expected no indices without a source, got "
+                           << getIndices().size();
+    return success();
+  }
+  if (!type.getBuffer())
+    return emitOpError() << "expected no source for a ring without a tile, got "
+                         << getSource().getType();
+  return verifyLoad(*this, cast<GlobalType>(getSource().getType()),
+                    getIndices().size(), type.getBuffer());
+}
+
+Value RingWaitOp::getTile() {
+  return getRing().getType().getBuffer() ? getResult(0) : Value();
+}
+
+ResultRange RingWaitOp::getScalars() {
+  return getResults().drop_front(getRing().getType().getBuffer() ? 1 : 0);
+}

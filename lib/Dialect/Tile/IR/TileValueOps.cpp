@@ -1,0 +1,324 @@
+//===- TileValueOps.cpp - Verifiers of ops without a schedule -------------
+//===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SharedRules.h"
+#include "mlir/IR/OpImplementation.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+#define GET_OP_CLASSES
+#include "pbs/Dialect/Tile/IR/TileOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Shared rules
+//===----------------------------------------------------------------------===//
+
+/// The layout of a register tile fits its shape.
+static LogicalResult verifyLayout(Operation *op, RankedTensorType type) {
+  Attribute layout = type.getEncoding();
+  auto expect = [&](bool condition, const Twine &what) -> LogicalResult {
+    if (condition)
+      return success();
+    return op->emitOpError() << "expected " << what << ", got " << type;
+  };
+  if (!type.hasStaticShape())
+    return expect(false, "a static shape");
+  ArrayRef<int64_t> shape = type.getShape();
+  if (isa_and_nonnull<AccAttr>(layout))
+    return expect(shape.size() == 2 && shape[0] % kWarpRows == 0 &&
+                      shape[1] % 8 == 0,
+                  "a multiple of 16 rows and of 8 columns");
+  if (isa_and_nonnull<QuadAttr>(layout))
+    return expect(shape.size() == 2 && shape[0] % kWarpRows == 0 &&
+                      shape[1] == 4,
+                  "a multiple of 16 rows and 4 columns");
+  if (isa_and_nonnull<RowAttr>(layout))
+    return expect(shape.size() == 1 && shape[0] % kWarpRows == 0,
+                  "one dimension, a multiple of 16");
+  if (isa_and_nonnull<ColAttr>(layout))
+    return expect(shape.size() == 1 && shape[0] % 8 == 0,
+                  "one dimension, a multiple of 8");
+  if (isa_and_nonnull<LaneAttr>(layout))
+    return expect(shape.size() == 1 && shape[0] % kWarpgroupThreads == 0,
+                  "one dimension, a multiple of 128");
+  if (auto blocked = dyn_cast_or_null<BlockedAttr>(layout))
+    return expect(shape.size() == 2 && shape[1] % blocked.getVector() == 0,
+                  "two dimensions, rows of whole vectors");
+  return expect(false, "a layout of the tile dialect");
+}
+
+static LogicalResult verifyIndices(Operation *op, GlobalType type,
+                                   size_t numIndices, size_t expected) {
+  if (numIndices != expected)
+    return op->emitOpError() << "expected " << expected << " indices into "
+                             << type << ", got " << numIndices;
+  return success();
+}
+
+/// A register tile that is read from or written to the last dimensions of a
+/// tensor in global memory.
+static LogicalResult verifyAccess(Operation *op, RankedTensorType tile,
+                                  GlobalType global, size_t numIndices) {
+  if (failed(verifyLayout(op, tile)))
+    return failure();
+  if (tile.getElementType() != global.getElementType())
+    return op->emitOpError()
+           << "expected elements of " << global.getElementType() << ", got "
+           << tile.getElementType();
+  if (static_cast<size_t>(tile.getRank()) > global.getShape().size())
+    return op->emitOpError() << "expected at most " << global.getShape().size()
+                             << " dimensions, got " << tile;
+  return verifyIndices(op, global, numIndices, global.getShape().size());
+}
+
+static RankedTensorType getTensor(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// Result `to` has the element type of `from`, and the layouts are a pair that
+/// the op knows.
+static bool hasLayouts(RankedTensorType from, RankedTensorType to,
+                       function_ref<bool(Attribute)> isFrom,
+                       function_ref<bool(Attribute)> isTo) {
+  return from.getElementType() == to.getElementType() && from.getEncoding() &&
+         to.getEncoding() && isFrom(from.getEncoding()) &&
+         isTo(to.getEncoding());
+}
+
+template <typename T>
+static bool is(Attribute attribute) {
+  return isa<T>(attribute);
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+LogicalResult tile::verifyDot(Operation *op, Type a, BufferType b, Type acc,
+                              bool transposeB, RankedTensorType result) {
+  if (failed(verifyLayout(op, result)))
+    return failure();
+  if (!isa<AccAttr>(result.getEncoding()) || !result.getElementType().isF32())
+    return op->emitOpError()
+           << "expected a result of f32 in the layout #tile.acc, got "
+           << result;
+  ArrayRef<int64_t> shapeA;
+  Type elementA;
+  if (auto buffer = dyn_cast<BufferType>(a)) {
+    shapeA = buffer.getShape();
+    elementA = buffer.getElementType();
+  } else {
+    auto tensor = cast<RankedTensorType>(a);
+    if (failed(verifyLayout(op, tensor)))
+      return failure();
+    if (!isa<AccAttr>(tensor.getEncoding()))
+      return op->emitOpError()
+             << "expected 'a' in registers in the layout #tile.acc, got "
+             << tensor;
+    shapeA = tensor.getShape();
+    elementA = tensor.getElementType();
+  }
+  Type elementB = b.getElementType();
+  if (elementA != elementB || (!elementA.isF16() && !elementA.isBF16()))
+    return op->emitOpError() << "expected two tiles of f16 or of bf16, got "
+                             << elementA << " and " << elementB;
+  int64_t k = b.getShape()[transposeB ? 1 : 0];
+  int64_t n = b.getShape()[transposeB ? 0 : 1];
+  if (shapeA[1] != k)
+    return op->emitOpError()
+           << "expected " << k << " columns of 'a', the depth of 'b', got "
+           << shapeA[1];
+  if (k % 16 != 0)
+    return op->emitOpError()
+           << "expected a depth that is a multiple of 16, got " << k;
+  if (result.getShape() != ArrayRef<int64_t>{shapeA[0], n})
+    return op->emitOpError() << "expected a result of " << shapeA[0] << "x" << n
+                             << ", got " << result;
+  if (acc && acc != result)
+    return op->emitOpError()
+           << "expected an accumulator of " << result << ", got " << acc;
+  return success();
+}
+
+LogicalResult DotOp::verify() {
+  return verifyDot(*this, getA().getType(), getB().getType(),
+                   getAcc() ? getAcc().getType() : Type(), getTransposeB(),
+                   getTensor(getResult()));
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+LogicalResult BitListOp::verify() {
+  if (!getSource().getType().getElementType().isInteger(32))
+    return emitOpError() << "expected words of i32, got "
+                         << getSource().getType();
+  return verifyIndices(*this, getSource().getType(), getIndices().size(),
+                       getSource().getType().getShape().size() - 1);
+}
+
+LogicalResult DimOp::verify() {
+  int64_t rank = getSource().getType().getShape().size();
+  int64_t dim = getDim();
+  if (dim < 0 || dim >= rank)
+    return emitOpError() << "expected a dimension below " << rank << ", got "
+                         << dim;
+  return success();
+}
+
+OpFoldResult DimOp::fold(FoldAdaptor) {
+  int64_t size = getSource().getType().getShape()[getDim()];
+  if (ShapedType::isDynamic(size))
+    return {};
+  return IntegerAttr::get(getType(), size);
+}
+
+LogicalResult tile::verifyLoad(Operation *op, GlobalType source,
+                               size_t numIndices, BufferType tile) {
+  if (source.getElementType() != tile.getElementType())
+    return op->emitOpError()
+           << "expected elements of " << source.getElementType() << ", got "
+           << tile.getElementType();
+  if (source.getShape().size() < 2)
+    return op->emitOpError()
+           << "expected a source of at least two dimensions, got " << source;
+  return verifyIndices(op, source, numIndices, source.getShape().size());
+}
+
+LogicalResult LoadOp::verify() {
+  return verifyLoad(*this, getSource().getType(), getIndices().size(),
+                    getResult().getType());
+}
+
+LogicalResult ReadOp::verify() {
+  RankedTensorType type = getTensor(getResult());
+  if (getOther() && getOther().getType() != type.getElementType())
+    return emitOpError() << "expected " << type.getElementType()
+                         << " outside the source, got " << getOther().getType();
+  return verifyAccess(*this, type, getSource().getType(), getIndices().size());
+}
+
+LogicalResult StoreOp::verify() {
+  RankedTensorType type = getTensor(getSource());
+  if (failed(verifyAccess(*this, type, getTarget().getType(),
+                          getIndices().size())))
+    return failure();
+  if (!isa<AccAttr>(type.getEncoding()) || type.getElementTypeBitWidth() != 16)
+    return emitOpError()
+           << "expected a tile of 16 bit in the layout #tile.acc, got " << type;
+  return success();
+}
+
+int64_t StoreOp::getScratchBytes(ConfigAttr) {
+  RankedTensorType type = getTensor(getSource());
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+int64_t StoreOp::getScratchAlignment() { return kSwizzleAlignment; }
+
+bool StoreOp::keepsScratch() { return true; }
+
+LogicalResult WriteOp::verify() {
+  return verifyAccess(*this, getTensor(getSource()), getTarget().getType(),
+                      getIndices().size());
+}
+
+//===----------------------------------------------------------------------===//
+// Registers
+//===----------------------------------------------------------------------===//
+
+LogicalResult BroadcastOp::verify() {
+  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
+  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+    return failure();
+  bool rows = hasLayouts(from, to, is<RowAttr>,
+                         [](Attribute a) { return isa<AccAttr, QuadAttr>(a); });
+  bool columns = hasLayouts(from, to, is<ColAttr>, is<AccAttr>);
+  if (!rows && !columns)
+    return emitOpError() << "expected #tile.row to #tile.acc or #tile.quad, or "
+                            "#tile.col to #tile.acc, got "
+                         << from << " to " << to;
+  int64_t size = to.getShape()[rows ? 0 : 1];
+  if (from.getShape()[0] != size)
+    return emitOpError() << "expected " << size << " elements, got "
+                         << from.getShape()[0];
+  return success();
+}
+
+LogicalResult IotaOp::verify() {
+  RankedTensorType type = getTensor(getResult());
+  if (failed(verifyLayout(*this, type)))
+    return failure();
+  if (type.getRank() != 1 || !type.getElementType().isInteger(32))
+    return emitOpError() << "expected one dimension of i32, got " << type;
+  return success();
+}
+
+LogicalResult ReduceOp::verify() {
+  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
+  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+    return failure();
+  int64_t dim = getDim();
+  bool columns =
+      dim == 1 &&
+      (hasLayouts(from, to, is<AccAttr>,
+                  [](Attribute a) { return isa<RowAttr, QuadAttr>(a); }) ||
+       hasLayouts(from, to, is<QuadAttr>, is<RowAttr>));
+  bool rows = dim == 0 && hasLayouts(from, to, is<BlockedAttr>, is<LaneAttr>);
+  if (!columns && !rows)
+    return emitOpError()
+           << "expected dimension 1 of #tile.acc to #tile.row or #tile.quad, "
+              "dimension 1 of #tile.quad to #tile.row, or dimension 0 of "
+              "#tile.blocked to #tile.lane, got dimension "
+           << dim << " of " << from << " to " << to;
+  int64_t size = from.getShape()[1 - dim];
+  if (to.getShape()[0] != size)
+    return emitOpError() << "expected " << size << " elements, got "
+                         << to.getShape()[0];
+  return success();
+}
+
+int64_t ReduceOp::getScratchBytes(ConfigAttr config) {
+  RankedTensorType type = getTensor(getSource());
+  if (!isa<BlockedAttr>(type.getEncoding()))
+    return 0;
+  // Each warp leaves one row.
+  return config.getConsumerWarps() * type.getShape()[1] *
+         type.getElementTypeBitWidth() / 8;
+}
+
+LogicalResult RelayoutOp::verify() {
+  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
+  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+    return failure();
+  if (!hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) ||
+      from.getShape() != to.getShape())
+    return emitOpError() << "expected #tile.lane to #tile.col of the same "
+                            "shape, got "
+                         << from << " to " << to;
+  return success();
+}
+
+int64_t RelayoutOp::getScratchBytes(ConfigAttr config) {
+  RankedTensorType type = getTensor(getSource());
+  return config.getConsumers() * type.getNumElements() *
+         type.getElementTypeBitWidth() / 8;
+}
+
+LogicalResult SplatOp::verify() {
+  RankedTensorType type = getTensor(getResult());
+  if (failed(verifyLayout(*this, type)))
+    return failure();
+  if (type.getElementType() != getScalar().getType())
+    return emitOpError() << "expected elements of " << getScalar().getType()
+                         << ", got " << type;
+  return success();
+}
