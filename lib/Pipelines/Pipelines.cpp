@@ -19,6 +19,7 @@
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
+#include "pbs/Dialect/Tile/Transforms/Passes.h"
 
 using namespace mlir;
 
@@ -90,6 +91,7 @@ void pbs::registerPasses() {
   registerPBSToPlanPasses();
   registerPBSToCPUPasses();
   registerPBSToNVVMPasses();
+  tile::registerTilePasses();
 }
 
 void pbs::registerDialects(DialectRegistry &registry) {

@@ -1,0 +1,25 @@
+//===- Passes.h - Passes on the tile dialect --------------------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_DIALECT_TILE_TRANSFORMS_PASSES_H
+#define PBS_DIALECT_TILE_TRANSFORMS_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::tile {
+
+class FuncOp;
+
+#define GEN_PASS_DECL
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+
+} // namespace mlir::tile
+
+#endif // PBS_DIALECT_TILE_TRANSFORMS_PASSES_H

@@ -1,0 +1,100 @@
+//===- AllocateShared.cpp - Place what lies in shared memory --------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A walk: the order of the ops is the order of the bytes, with the largest
+// alignment first, so that tiles leave no holes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "pbs/Dialect/Tile/Transforms/Passes.h"
+#include "pbs/Target/ChipTable.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_ALLOCATESHAREDPASS
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+namespace {
+/// Ops that have the same bytes.
+struct Region {
+  SmallVector<SharedScratchOpInterface, 2> ops;
+  int64_t bytes;
+  int64_t alignment;
+};
+
+struct AllocateSharedPass final
+    : tile::impl::AllocateSharedPassBase<AllocateSharedPass> {
+  using AllocateSharedPassBase::AllocateSharedPassBase;
+
+  void runOnOperation() override {
+    FuncOp func = getOperation();
+    std::optional<ConfigAttr> config = func.getConfig();
+    if (!config) {
+      func.emitOpError() << "expected a configuration ('config'), got none";
+      return signalPassFailure();
+    }
+    const ::pbs::ChipInfo *info = ::pbs::findChip(chip);
+    if (!info) {
+      func.emitOpError() << "expected a known chip, got '" << chip << "'";
+      return signalPassFailure();
+    }
+
+    SmallVector<Region> regions = collect(func, *config);
+    llvm::stable_sort(regions, [](const Region &a, const Region &b) {
+      return a.alignment > b.alignment;
+    });
+    int64_t end = 0;
+    for (Region &region : regions) {
+      int64_t offset = llvm::alignTo(end, region.alignment);
+      for (SharedScratchOpInterface op : region.ops)
+        op.setScratchOffset(offset);
+      end = offset + region.bytes;
+    }
+    if (end > int64_t(info->sharedBytesPerBlock)) {
+      InFlightDiagnostic error =
+          func.emitOpError()
+          << "expected at most " << info->sharedBytesPerBlock
+          << " bytes of shared memory (" << chip << "), got " << end;
+      for (const Region &region : regions)
+        error.attachNote(region.ops.front()->getLoc())
+            << "'" << region.ops.front()->getName() << "' takes "
+            << region.bytes << " bytes";
+      return signalPassFailure();
+    }
+    func.setSharedBytes(end);
+  }
+
+private:
+  /// Decides who shares with whom.
+  SmallVector<Region> collect(FuncOp func, ConfigAttr config) {
+    SmallVector<Region> regions;
+    // Kind of op and size -> index into `regions`.
+    llvm::SmallDenseMap<std::pair<TypeID, int64_t>, unsigned> shared;
+    func.walk([&](SharedScratchOpInterface op) {
+      int64_t bytes = op.getScratchBytes(config);
+      if (bytes == 0)
+        return;
+      ++numPlaced;
+      unsigned next = regions.size();
+      if (!op.keepsScratch()) {
+        TypeID kind = op->getName().getTypeID();
+        auto [entry, isNew] = shared.try_emplace({kind, bytes}, next);
+        if (!isNew) {
+          ++numShared;
+          regions[entry->second].ops.push_back(op);
+          return;
+        }
+      }
+      regions.push_back({{op}, bytes, op.getScratchAlignment()});
+    });
+    return regions;
+  }
+};
+} // namespace
