@@ -43,9 +43,9 @@ constexpr int kAttributeMajor = 75;
 constexpr int kAttributeMinor = 76;
 constexpr int kAttributeMaxSharedOptin = 97;
 constexpr int kFunctionMaxDynamicShared = 8;
+constexpr int kTensorMapI32 = 3;
 constexpr int kTensorMapF16 = 6;
 constexpr int kTensorMapF32 = 7;
-constexpr int kTensorMapI32 = 4;
 constexpr int kTensorMapBF16 = 9;
 /// 256 bytes.
 constexpr int kTensorMapPromotion = 3;

@@ -130,6 +130,11 @@ class Program:
                 for argument, tensor in zip(arguments, inputs)]
 
     def _allocate(self, inputs, views):
+        if (views and views[0].device == _library.CUDA
+                and not _tensors.is_torch(inputs[0])):
+            raise _library.InvalidArgumentError(
+                "out: expected tensors for the outputs, which are allocated on "
+                "CUDA for torch tensors only")
         tensors = _tensors.pack(views)
         outputs = []
         for i in range(self._num_inputs, len(self.arguments)):
