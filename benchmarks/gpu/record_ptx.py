@@ -25,7 +25,8 @@ import threading
 
 import numpy
 
-HARDWARE = pathlib.Path(__file__).resolve().parents[2] / "test/emulator/Hardware"
+PROGRAMS = (pathlib.Path(__file__).resolve().parents[2] /
+            "test/emulator/Hardware/Programs")
 # CUtensorMapDataType.
 MAP_TYPES = {"u8": 0, "s32": 3, "f16": 6, "f32": 7, "bf16": 9}
 MAP_BYTES = {"u8": 1, "s32": 4, "f16": 2, "f32": 4, "bf16": 2}
@@ -221,7 +222,7 @@ class Driver:
         """The words that a kernel writes."""
         if entry["file"] not in self.modules:
             module = ctypes.c_void_p()
-            text = (HARDWARE / entry["file"]).read_bytes() + b"\0"
+            text = (PROGRAMS / entry["file"]).read_bytes() + b"\0"
             self.call("cuModuleLoadData", ctypes.byref(module), text)
             self.modules[entry["file"]] = module
         function = ctypes.c_void_p()
@@ -359,7 +360,7 @@ def main():
                         help="kernels whose name has this pattern")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    entries = [e for e in json.loads((HARDWARE / "manifest.json").read_text())
+    entries = [e for e in json.loads((PROGRAMS / "manifest.json").read_text())
                if re.search(args.only, e["kernel"])]
     if args.worker is not None:
         work(entries[args.worker:])
