@@ -7,6 +7,7 @@
 
 #include "Program.h"
 #include "pbs/Runtime/Factory.h"
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -138,7 +139,10 @@ extern "C" pbs_status pbs_program_save(pbs_program_t program,
     return fail(PBS_INVALID_ARGUMENT, "expected a program and a path, got "
                                       "null");
   // Written beside the target and renamed, so that nobody sees half of it.
-  std::string temporary = std::string(path) + ".tmp" + std::to_string(getpid());
+  static std::atomic<unsigned> numSaved{0};
+  std::string temporary = std::string(path) + ".tmp" +
+                          std::to_string(getpid()) + "-" +
+                          std::to_string(numSaved++);
   std::string content = serialize(program->bundle);
   FILE *file = std::fopen(temporary.c_str(), "wb");
   bool ok = file;

@@ -86,18 +86,25 @@ void Canvas::fill(int x, int y, int w, int h, Color color) {
 }
 
 void Canvas::write(int x, int y, const std::string &text, Color color,
-                   int scale) {
+                   int scale, bool upward) {
+  int advance = 0;
   for (char c : text) {
     char upper = std::toupper(static_cast<unsigned char>(c));
     for (const Glyph &glyph : kGlyphs) {
       if (glyph.character != upper)
         continue;
       for (int line = 0; line < kGlyphHeight; ++line)
-        for (int column = 0; column < kGlyphWidth; ++column)
-          if (glyph.lines[line] >> (kGlyphWidth - 1 - column) & 1)
-            fill(x + column * scale, y + line * scale, scale, scale, color);
+        for (int column = 0; column < kGlyphWidth; ++column) {
+          if (!(glyph.lines[line] >> (kGlyphWidth - 1 - column) & 1))
+            continue;
+          int along = advance + column * scale, down = line * scale;
+          if (upward)
+            fill(x + down, y - along - scale, scale, scale, color);
+          else
+            fill(x + along, y + down, scale, scale, color);
+        }
     }
-    x += (kGlyphWidth + 1) * scale;
+    advance += (kGlyphWidth + 1) * scale;
   }
 }
 
@@ -159,8 +166,13 @@ static constexpr Color kBackground = {255, 255, 255}, kText = {30, 30, 30},
                        kFrame = {120, 120, 120}, kInvisible = {226, 226, 226},
                        kSkipped = {250, 247, 240}, kChosen = {38, 96, 164},
                        kForced = {233, 138, 44};
-/// Pixels.
-static constexpr int kPanelSize = 448, kMargin = 28, kLine = 22, kScale = 2;
+/// Pixels. An axis has ticks, numbers and a name.
+static constexpr int kPanelSize = 448, kMargin = 28, kLine = 22, kScale = 2,
+                     kTick = 6, kTextHeight = kGlyphHeight * kScale,
+                     kLeftAxis = kTick + kLine + 44,
+                     kBottomAxis = kTick + 2 * kLine;
+/// An axis has at most this many numbers, beside the first.
+static constexpr int64_t kMaxTicks = 8;
 
 static Color getColor(Cell cell) {
   switch (cell) {
@@ -176,10 +188,45 @@ static Color getColor(Cell cell) {
   return kBackground;
 }
 
+/// Draws the axes of a panel at (x, y): key blocks below, query blocks at the
+/// left.
+static void drawAxes(Canvas &canvas, int x, int y, const Mask &mask) {
+  auto forEachTick = [](int64_t count, auto draw) {
+    int64_t step = 1;
+    while (count > kMaxTicks * step)
+      step *= 2;
+    for (int64_t i = 0; i <= count; i += step)
+      draw(static_cast<int>(i * kPanelSize / std::max<int64_t>(count, 1)),
+           std::to_string(i));
+  };
+  // The last column of a letter is blank.
+  auto getInk = [](const std::string &text) {
+    return Canvas::getWidth(text, kScale) - kScale;
+  };
+  int bottom = y + kPanelSize + 1;
+  forEachTick(mask.columns, [&](int at, const std::string &number) {
+    canvas.fill(x + at, bottom, 1, kTick, kFrame);
+    canvas.write(x + at - getInk(number) / 2, bottom + kTick + 3, number, kText,
+                 kScale);
+  });
+  std::string name = "key block";
+  canvas.write(x + (kPanelSize - getInk(name)) / 2, bottom + kTick + kLine,
+               name, kText, kScale);
+  forEachTick(mask.rows, [&](int at, const std::string &number) {
+    canvas.fill(x - 1 - kTick, y + at, kTick, 1, kFrame);
+    canvas.write(x - kTick - 5 - getInk(number), y + at - kTextHeight / 2,
+                 number, kText, kScale);
+  });
+  name = "query block";
+  canvas.write(x - kLeftAxis, y + (kPanelSize + getInk(name)) / 2, name, kText,
+               kScale, /*upward=*/true);
+}
+
 static void drawMask(Canvas &canvas, int x, int y, const Mask &mask) {
   canvas.write(x, y, mask.title, kText, kScale);
   canvas.write(x, y + kLine, mask.caption, kText, kScale);
   y += 2 * kLine;
+  drawAxes(canvas, x, y, mask);
   canvas.fill(x - 1, y - 1, kPanelSize + 2, kPanelSize + 2, kFrame);
   canvas.fill(x, y, kPanelSize, kPanelSize, kBackground);
   for (int64_t row = 0; row < mask.rows; ++row) {
@@ -200,8 +247,8 @@ static void drawMask(Canvas &canvas, int x, int y, const Mask &mask) {
 std::string
 pbs::tools::drawMasks(const std::string &title,
                       const std::vector<std::pair<Mask, Mask>> &pairs) {
-  int pairHeight = kPanelSize + 2 * kLine + kMargin;
-  int width = 2 * kPanelSize + 3 * kMargin;
+  int pairHeight = kPanelSize + 2 * kLine + kBottomAxis + kMargin;
+  int width = 2 * (kLeftAxis + kPanelSize) + 3 * kMargin;
   int top = kMargin + 3 * kLine;
   Canvas canvas(width, top + static_cast<int>(pairs.size()) * pairHeight,
                 kBackground);
@@ -219,8 +266,10 @@ pbs::tools::drawMasks(const std::string &title,
   addLegend(Cell::Invisible, "not visible");
   for (size_t i = 0; i < pairs.size(); ++i) {
     int line = top + static_cast<int>(i) * pairHeight;
-    drawMask(canvas, kMargin, line, pairs[i].first);
-    drawMask(canvas, 2 * kMargin + kPanelSize, line, pairs[i].second);
+    int left = kMargin + kLeftAxis;
+    drawMask(canvas, left, line, pairs[i].first);
+    drawMask(canvas, left + kPanelSize + kMargin + kLeftAxis, line,
+             pairs[i].second);
   }
   return canvas.encode();
 }

@@ -20,6 +20,30 @@ static constexpr int64_t kImportantKeyDistance = 64;
 /// Length of the random walk by which neighbours resemble each other.
 static constexpr float kDrift = 0.98f;
 
+static std::vector<int64_t> getQueryShape(const SyntheticSpec &spec) {
+  return {spec.batch, spec.queryHeads, spec.numQueries, spec.headDim};
+}
+
+static std::vector<int64_t> getKeyShape(const SyntheticSpec &spec) {
+  return {spec.batch, spec.kvHeads, spec.numKeys, spec.headDim};
+}
+
+/// Elements of a tensor, far above what memory holds and below any overflow.
+static constexpr int64_t kMaxElements = int64_t(1) << 40;
+
+std::string pbs::tools::checkShape(const std::vector<int64_t> &shape) {
+  int64_t count = 1;
+  std::string text;
+  bool fits = true;
+  for (int64_t size : shape) {
+    text += (text.empty() ? "" : "x") + std::to_string(size);
+    fits &= !__builtin_mul_overflow(count, size, &count);
+  }
+  if (fits && count <= kMaxElements)
+    return "";
+  return "expected at most 2^40 elements, got shape " + text;
+}
+
 std::string pbs::tools::parseSynthetic(const std::string &text,
                                        SyntheticSpec &spec) {
   llvm::SmallVector<StringRef> parts;
@@ -63,7 +87,8 @@ std::string pbs::tools::parseSynthetic(const std::string &text,
   }
   if (!hasQueries)
     spec.numQueries = spec.numKeys;
-  return "";
+  std::string error = checkShape(getQueryShape(spec));
+  return error.empty() ? checkShape(getKeyShape(spec)) : error;
 }
 
 HostTensor pbs::tools::makeNormal(const std::string &name, pbs_dtype dtype,
@@ -89,10 +114,8 @@ HostTensor pbs::tools::makeNormal(const std::string &name, pbs_dtype dtype,
 }
 
 std::vector<HostTensor> pbs::tools::makeSynthetic(const SyntheticSpec &spec) {
-  std::vector<int64_t> queryShape = {spec.batch, spec.queryHeads,
-                                     spec.numQueries, spec.headDim};
-  std::vector<int64_t> keyShape = {spec.batch, spec.kvHeads, spec.numKeys,
-                                   spec.headDim};
+  std::vector<int64_t> queryShape = getQueryShape(spec);
+  std::vector<int64_t> keyShape = getKeyShape(spec);
   std::vector<HostTensor> tensors = {
       makeNormal("q", PBS_F32, queryShape, spec.seed),
       makeNormal("k", PBS_F32, keyShape, spec.seed + 1),

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Each message names the value and the expectation."""
 
+import os
+import resource
+
 import numpy
 import pytest
 
@@ -95,4 +98,25 @@ def test_files(tmp_path):
     q, k, v = make()
     check(INVALID, "expected 3 inputs", program, q, k)
     assert not list(tmp_path.glob("*.tmp*"))
+    assert program(q, k, v).shape == q.shape
+
+
+def test_full_disk_leaves_nothing(tmp_path):
+    """Files are limited to a size that no bundle has."""
+    program = pbs_mlir.compile(IR)
+    path = tmp_path / "prefill.pbs"
+    path.write_bytes(b"before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        check(pbs_mlir.FileError, "cannot write '.*prefill.pbs': File too "
+              "large", program.save, path)
+        # The disk cache goes without the entry.
+        program = pbs_mlir.compile(IR, cache_dir=tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"before"
+    assert sorted(os.listdir(tmp_path)) == ["cache", "prefill.pbs"]
+    assert not list((tmp_path / "cache").glob("*.pbs*"))
+    q, k, v = make()
     assert program(q, k, v).shape == q.shape

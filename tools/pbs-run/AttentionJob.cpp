@@ -345,7 +345,8 @@ llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
                                                    list, options.checkRows);
     double distance = getDistance(output, dense.getFloats("output"));
     llvm::outs() << "density: " << percent(density)
-                 << " of the visible blocks\ncovered: " << percent(covered)
+                 << " of the blocks of dense attention\ncovered: "
+                 << percent(covered)
                  << " of the attention mass\nagainst dense attention: "
                  << format("%.2e", distance) << " relative L2 error\n";
     figures["density"] = density;

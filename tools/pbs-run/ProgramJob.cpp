@@ -15,6 +15,8 @@ using namespace pbs::run;
 using pbs::tools::HostTensor;
 
 void run::showProgress(const std::string &text) {
+  // Results so far come first.
+  llvm::outs().flush();
   llvm::errs() << "pbs-run: " << text << "\n";
 }
 

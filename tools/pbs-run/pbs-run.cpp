@@ -14,6 +14,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
+#include <new>
 #include <set>
 #include <thread>
 
@@ -180,6 +181,9 @@ static std::vector<std::pair<std::string, std::vector<int64_t>>> parseShapes() {
         throw UserError("--shape: expected name=AxBxC, got '" + text + "'");
       result.back().second.push_back(size);
     }
+    if (std::string error = tools::checkShape(result.back().second);
+        !error.empty())
+      throw UserError("--shape: " + error);
   }
   return result;
 }
@@ -271,12 +275,17 @@ static int runAll() {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // LLVM's handler ends the process; here std::bad_alloc is reported.
+  std::set_new_handler(nullptr);
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
       argc, argv,
       "Runs attention IR, a bundle, or permuted block-sparse attention\n");
   try {
     return runAll();
+  } catch (const std::bad_alloc &) {
+    llvm::errs() << "pbs-run: error: not enough memory for the tensors\n";
+    return 1;
   } catch (const std::exception &error) {
     llvm::errs() << "pbs-run: error: " << error.what() << "\n";
     return 1;

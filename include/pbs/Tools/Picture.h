@@ -26,7 +26,10 @@ public:
   /// Fills a rectangle; what lies outside is cut off.
   void fill(int x, int y, int width, int height, Color color);
   /// Writes capitals, digits and some punctuation; other characters are blank.
-  void write(int x, int y, const std::string &text, Color color, int scale);
+  /// (x, y) is the upper left corner of the text, or the lower left one if it
+  /// runs upward.
+  void write(int x, int y, const std::string &text, Color color, int scale,
+             bool upward = false);
   /// Width of `text` in pixels.
   static int getWidth(const std::string &text, int scale);
 

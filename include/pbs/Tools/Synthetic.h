@@ -30,6 +30,9 @@ std::string parseSynthetic(const std::string &text, SyntheticSpec &spec);
 /// The tensors q, k and v.
 std::vector<HostTensor> makeSynthetic(const SyntheticSpec &spec);
 
+/// Empty if a tensor of this shape can be made up, else what is wrong.
+std::string checkShape(const std::vector<int64_t> &shape);
+
 /// One normally distributed tensor; of i32, numbers from 0 to 7.
 HostTensor makeNormal(const std::string &name, pbs_dtype dtype,
                       const std::vector<int64_t> &shape, uint32_t seed);
