@@ -15,6 +15,7 @@
 #include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
 #include "pbs/Conversion/PBSToNVVM/Passes.h"
 #include "pbs/Conversion/PBSToPlan/Passes.h"
+#include "pbs/Conversion/PBSToTile/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
@@ -89,6 +90,7 @@ void pbs::registerPipelines() {
 void pbs::registerPasses() {
   registerPBSPasses();
   registerPBSToPlanPasses();
+  registerPBSToTilePasses();
   registerPBSToCPUPasses();
   registerPBSToNVVMPasses();
   tile::registerTilePasses();

@@ -74,19 +74,10 @@ private:
     scratch.push_back(entry);
   }
 
-  Type getBufferType(unsigned buffer) {
-    unsigned numArguments = kernel.getNumArguments();
-    return buffer < numArguments
-               ? kernel.getArgumentTypes()[buffer]
-               : kernel.getResultTypes()[buffer - numArguments];
-  }
   /// Dimension `dim` of the buffer of a role, over the symbols of the kernel.
   template <typename Role>
   AffineExpr getExtent(Role role, unsigned dim) {
-    unsigned symbol = dim;
-    for (unsigned i = 0; i < buffers[unsigned(role)]; ++i)
-      symbol += cast<RankedTensorType>(getBufferType(i)).getRank();
-    return builder.getAffineSymbolExpr(symbol);
+    return kernel.getExtent(buffers[unsigned(role)], dim);
   }
   AffineMap makeMap(ArrayRef<AffineExpr> results) {
     return AffineMap::get(0, kernel.getNumDims() + 1, results,
@@ -110,21 +101,10 @@ private:
 template <typename Role>
 bool KernelConverter::bindResult(Role role, unsigned result,
                                  unsigned component) {
-  Value value = compute->getResult(result);
-  for (auto [index, returned] : llvm::enumerate(
-           kernel.getBody().front().getTerminator()->getOperands())) {
-    Operation *unpack = returned.getDefiningOp();
-    bool isWhole = returned == value;
-    bool isPart = unpack && unpack != compute &&
-                  unpack->getNumOperands() == 1 &&
-                  unpack->getOperand(0) == value &&
-                  cast<OpResult>(returned).getResultNumber() == component;
-    if (isWhole || isPart) {
-      buffers[unsigned(role)] = kernel.getNumArguments() + index;
-      return true;
-    }
-  }
-  return false;
+  std::optional<unsigned> buffer = kernel.findResultBuffer(result, component);
+  if (buffer)
+    buffers[unsigned(role)] = *buffer;
+  return buffer.has_value();
 }
 
 //===----------------------------------------------------------------------===//
@@ -323,9 +303,12 @@ struct ConvertPBSToNVVMPass final
         kernels.push_back(kernel);
     if (kernels.empty())
       return;
-    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    auto code =
-        gpu::GPUModuleOp::create(builder, module.getLoc(), kGPUModuleName);
+    // Other conversions may have put code there.
+    auto code = module.lookupSymbol<gpu::GPUModuleOp>(kGPUModuleName);
+    if (!code) {
+      OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+      code = gpu::GPUModuleOp::create(builder, module.getLoc(), kGPUModuleName);
+    }
     for (plan::KernelOp kernel : kernels) {
       if (failed(KernelConverter(kernel, code).convert()))
         return signalPassFailure();

@@ -150,6 +150,38 @@ unsigned KernelOp::getNumDims() {
   return count;
 }
 
+RankedTensorType KernelOp::getBufferType(unsigned buffer) {
+  unsigned numArguments = getNumArguments();
+  return cast<RankedTensorType>(buffer < numArguments
+                                    ? getArgumentTypes()[buffer]
+                                    : getResultTypes()[buffer - numArguments]);
+}
+
+std::optional<unsigned> KernelOp::findResultBuffer(unsigned result,
+                                                   unsigned component) {
+  pbs::KernelOpInterface compute = getComputeOp();
+  Value value = compute->getResult(result);
+  for (auto [index, returned] :
+       llvm::enumerate(getBody().front().getTerminator()->getOperands())) {
+    Operation *unpack = returned.getDefiningOp();
+    bool isWhole = returned == value;
+    bool isPart = unpack && unpack != compute &&
+                  unpack->getNumOperands() == 1 &&
+                  unpack->getOperand(0) == value &&
+                  cast<OpResult>(returned).getResultNumber() == component;
+    if (isWhole || isPart)
+      return getNumArguments() + index;
+  }
+  return std::nullopt;
+}
+
+AffineExpr KernelOp::getExtent(unsigned buffer, unsigned dim) {
+  unsigned symbol = dim;
+  for (unsigned i = 0; i < buffer; ++i)
+    symbol += getBufferType(i).getRank();
+  return getAffineSymbolExpr(symbol, getContext());
+}
+
 ArrayRef<Attribute> KernelOp::getScratch() {
   ArrayAttr scratch;
   if (auto cpu = dyn_cast_or_null<CPUCodeAttr>(getCodeAttr()))

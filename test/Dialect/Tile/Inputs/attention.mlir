@@ -4,55 +4,69 @@
 !tile = !tile.buffer<128x128xbf16, swizzle = 128>
 !s = tensor<128x128xf32, #tile.acc>
 !row = tensor<128xf32, #tile.row>
-tile.func @attention(%Q: !q, %K: !q, %V: !q, %positions: !tile.global<?x?x?xi32>,
-                     %bits: !tile.global<?x?x?x?xi32>, %O: !q,
-                     %LSE: !tile.global<?x?x?xf32>) {
-  %c0 = arith.constant 0 : i32
-  %c1 = arith.constant 1 : i32
-  %cm1 = arith.constant -1 : i32
-  %c127 = arith.constant 127 : i32
-  %c128 = arith.constant 128 : i32
-  %c255 = arith.constant 255 : i32
-  %c256 = arith.constant 256 : i32
-  %c2 = arith.constant 2 : i32
-  %last = arith.constant 2147483647 : i32
+#items = affine_map<()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
+                     s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s27,
+                     s28, s29, s30]
+  -> ((s0 * s1) * (s2 ceildiv 128))>
+tile.func @attention(
+    %Q: !q {tile.buffer = 0 : i32}, %K: !q {tile.buffer = 1 : i32},
+    %V: !q {tile.buffer = 2 : i32},
+    %positions: !tile.global<?x?x?xi32> {tile.buffer = 3 : i32},
+    %bits: !tile.global<?x?x?x?xi32> {tile.buffer = 5 : i32},
+    %O: !q {tile.buffer = 6 : i32},
+    %LSE: !tile.global<?x?x?xf32> {tile.buffer = 7 : i32})
+    attributes {tile.items = #items} {
   // 1 / sqrt(128) * log2(e)
   %scale = arith.constant 0.127517432 : f32
+  %c127 = arith.constant 127 : i32
+  %c128 = arith.constant 128 : i32
+  %c1 = arith.constant 1 : i32
+  %c512 = arith.constant 512 : i32
+  %c0 = arith.constant 0 : i32
+  %c2 = arith.constant 2 : i32
+  %c256 = arith.constant 256 : i32
+  %c255 = arith.constant 255 : i32
+  %zeroO = arith.constant dense<0.0> : !s
+  %infinity = arith.constant dense<0xFF800000> : !row
+  %zeroSum = arith.constant dense<0.0> : tensor<128x4xf32, #tile.quad>
+  %last = arith.constant 2147483647 : i32
+  %infinities = arith.constant dense<0xFF800000> : !s
+  %zeroRow = arith.constant dense<0.0> : !row
+  %one = arith.constant dense<1.0> : !row
   %ln2 = arith.constant dense<0.693147182> : !row
   %scales = tile.splat %scale : f32 to !s
   %rowScales = tile.splat %scale : f32 to !row
-  %zeroRow = arith.constant dense<0.0> : !row
-  %zeroO = arith.constant dense<0.0> : !s
-  %one = arith.constant dense<1.0> : !row
-  %infinity = arith.constant dense<0xFF800000> : !row
-  %infinities = arith.constant dense<0xFF800000> : !s
-  %zeroSum = arith.constant dense<0.0> : tensor<128x4xf32, #tile.quad>
 
-  %batch = tile.dim %Q, 0 : !q
-  %heads = tile.dim %Q, 1 : !q
   %M = tile.dim %Q, 2 : !q
-  %kvHeads = tile.dim %K, 1 : !q
   %N = tile.dim %K, 2 : !q
   %shift = arith.subi %N, %M : i32
+  %heads = tile.dim %Q, 1 : !q
+  %kvHeads = tile.dim %K, 1 : !q
   %group = arith.divui %heads, %kvHeads : i32
-  %up = arith.addi %M, %c127 : i32
-  %blocks = arith.divui %up, %c128 : i32
   %upN = arith.addi %N, %c127 : i32
   %keyBlocks = arith.divui %upN, %c128 : i32
   %complete = arith.divui %N, %c128 : i32
+  // Heads whose keys and values are in the L2 cache together: 512 blocks.
+  %perHead = arith.maxsi %keyBlocks, %c1 : i32
+  %together0 = arith.divui %c512, %perHead : i32
+  %together1 = arith.maxsi %together0, %c1 : i32
+  %batch = tile.dim %Q, 0 : !q
+  %up = arith.addi %M, %c127 : i32
+  %blocks = arith.divui %up, %c128 : i32
+  %together = arith.muli %together1, %group : i32
 
-  tile.for_each (%b, %h, %a) in (%batch, %heads, %blocks) together %group {
+  tile.for_each (%b, %h, %a) in (%batch, %heads, %blocks) together %together {
     %hk = arith.divui %h, %group : i32
     %row0 = arith.muli %a, %c128 : i32
-    // Positions [lo, hi] of the rows; whole segments before lo need no mask,
-    // those behind hi hold no visible key.
+    // The rows have the positions [low, highEnd). Whole segments before them
+    // need no mask, those behind hold no visible key.
     %lo = arith.addi %row0, %shift : i32
     %next = arith.addi %row0, %c128 : i32
     %rowEnd = arith.minsi %next, %M : i32
     %hiEnd0 = arith.addi %rowEnd, %shift : i32
+    %hiEnd = arith.maxsi %hiEnd0, %c0 : i32
     %loEnd0 = arith.addi %lo, %c1 : i32
     %loEnd = arith.maxsi %loEnd0, %c0 : i32
-    %hiEnd = arith.maxsi %hiEnd0, %c0 : i32
     %loSegment = arith.divui %loEnd, %c256 : i32
     %full0 = arith.muli %loSegment, %c2 : i32
     %hiUp = arith.addi %hiEnd, %c255 : i32
@@ -63,7 +77,6 @@ tile.func @attention(%Q: !q, %K: !q, %V: !q, %positions: !tile.global<?x?x?xi32>
     %list = tile.bit_list %bits[%b, %h, %a], %full, %end
       : !tile.global<?x?x?x?xi32>
     %count, %masked = tile.list_size %list : !tile.list<bits>
-    %begin = tile.list_begin %list : !tile.list<bits>
     // Last visible position of each row.
     %rows = tile.iota : tensor<128xi32, #tile.row>
     %los = tile.splat %lo : i32 to tensor<128xi32, #tile.row>
@@ -72,6 +85,7 @@ tile.func @attention(%Q: !q, %K: !q, %V: !q, %positions: !tile.global<?x?x?xi32>
       : tensor<128xi32, #tile.row> to tensor<128x128xi32, #tile.acc>
 
     %q = tile.load %Q[%b, %h, %row0, %c0] : !q -> !tile
+    %begin = tile.list_begin %list : !tile.list<bits>
     %acc, %m, %l, %cursor = scf.for %j = %c0 to %count step %c1
         iter_args(%acc0 = %zeroO, %m0 = %infinity, %l0 = %zeroSum,
                   %at = %begin)

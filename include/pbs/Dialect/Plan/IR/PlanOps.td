@@ -102,6 +102,17 @@ def Plan_KernelOp : Plan_FunctionOp<"kernel", [
     /// results.
     unsigned getNumDims();
 
+    /// Type of a buffer: an argument or, after those, a result.
+    RankedTensorType getBufferType(unsigned buffer);
+
+    /// Number of the buffer of component `component` of result `result` of the
+    /// compute op, if the kernel gives it.
+    std::optional<unsigned> findResultBuffer(unsigned result,
+                                             unsigned component = 0);
+
+    /// The symbol that is dimension `dim` of a buffer.
+    AffineExpr getExtent(unsigned buffer, unsigned dim);
+
     /// Entries of the scratch of the code, empty without code.
     ArrayRef<Attribute> getScratch();
   }];

@@ -71,8 +71,9 @@ def Tile_LaneAttr : Tile_Layout<"Lane", "lane"> {
   let summary = "Elements one after the other over the threads of a warpgroup";
   let description = [{
     A tile of one dimension whose length is a multiple of 128: element `i` is
-    with thread `i mod 128` of each warpgroup. How a short array is read from
-    global memory without reading an element twice.
+    with thread `i mod 128` of each warpgroup. Or of 32 or 64 elements, which
+    repeat: element `i` is with the threads `t` with `t mod length == i`. How a
+    short array is read from global memory without reading an element twice.
 
     Example: `tensor<128xi32, #tile.lane>`
   }];

@@ -168,6 +168,12 @@ def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
     chosen; `shared_bytes` the shared memory of a block, once
     `tile-allocate-shared` has placed everything.
 
+    What ties it to the `plan.kernel` of the same name are attributes:
+    `tile.buffer` of an argument is the number of its buffer (arguments, results
+    of the `plan.kernel`), `tile.counter` marks the counter of `tile.fetch_item`, and
+    `tile.items` of the function is a map that gives the number of work items
+    over the symbols of sizes of a kernel (see `#plan.cuda_code`).
+
     Example:
 
     ```mlir

@@ -1,0 +1,68 @@
+//===- Passes.td - Conversion of kernels to the tile level -*- tablegen -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_CONVERSION_PBSTOTILE_PASSES_TD
+#define PBS_CONVERSION_PBSTOTILE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
+  let summary = "Write kernels down as tiles";
+  let description = [{
+    Makes a `tile.func` of the same name in the `gpu.module @gpu` for each
+    `plan.kernel` that has no code yet, as it follows from the equations:
+    synchronous loads and products, no schedule, no threads. What the
+    `plan.kernel` leaves out of its results is not computed.
+
+    It takes
+
+    - `pbs.attention` and `pbs.sparse_attention` of f16 or bf16, head dimension
+      64 or 128, blocks of 128x128. Blocks that need a mask come first; keys
+      past the end are masked by their number, others by their position. A row
+      that sees nothing gives 0 and `-inf`;
+    - `pbs.pool` with `#pbs.mean_pool`, head dimension 64 or 128, blocks of a multiple
+      of 32 rows, 128 at most.
+
+    Any other kernel stays as it is, with a remark that says why.
+
+    Example:
+
+    ```mlir
+    plan.kernel @pool(%source: tensor<1x8x?x128xbf16>) -> tensor<1x8x?x128xf32> {
+      %result = pbs.pool %source
+        : (tensor<1x8x?x128xbf16>) -> tensor<1x8x?x128xf32>
+      plan.return %result : tensor<1x8x?x128xf32>
+    }
+    ```
+
+    gets
+
+    ```mlir
+    gpu.module @gpu {
+      tile.func @pool(
+          %source: !tile.global<1x8x?x128xbf16> {tile.buffer = 0 : i32},
+          %result: !tile.global<1x8x?x128xf32> {tile.buffer = 1 : i32})
+          attributes {tile.items = affine_map<
+            ()[s0, s1, s2, s3, s4, s5, s6, s7, s8]
+            -> ((s0 * s1) * (s2 ceildiv 128))>} {
+        ...
+      }
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tile::TileDialect"
+  ];
+  let statistics = [
+    Statistic<"numKernels", "num-kernels", "Number of kernels written down">,
+    Statistic<"numLeft", "num-left", "Number of kernels left to others">
+  ];
+}
+
+#endif // PBS_CONVERSION_PBSTOTILE_PASSES_TD

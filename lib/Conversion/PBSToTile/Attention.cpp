@@ -1,0 +1,435 @@
+//===- Attention.cpp - Attention as tiles ---------------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Online softmax over the key blocks of a query block, as its equations read.
+// Blocks that need a mask come first, so that a pass can make two loops of one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelWriter.h"
+#include "Kernels.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::pbs;
+
+/// Rows of a query block and keys of a key block.
+static constexpr int64_t kBlock = 128;
+/// Swizzle of tiles in shared memory, in bytes.
+static constexpr int64_t kSwizzle = 128;
+/// Position of a key past the end: greater than every row's.
+static constexpr int32_t kNoPosition = std::numeric_limits<int32_t>::max();
+static constexpr double kLog2E = 1.4426950408889634;
+static constexpr double kLn2 = 0.6931471805599453;
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// K and V of the heads visited together should stay in the L2 cache; this much
+/// of it is counted on (H100: 50 MB).
+static constexpr int64_t kL2Budget = 32 << 20;
+
+namespace {
+/// What an attention kernel computes, and from which buffers.
+struct AttentionTask {
+  KernelOpInterface op;
+  bool causal;
+  /// Scale of the scores.
+  double scale;
+  unsigned query, key, value;
+  /// Original positions of the keys, if they were moved and that matters.
+  std::optional<unsigned> positions;
+  /// Segment that keys stay in.
+  int64_t segment = 0;
+  /// Bit rows; without, all blocks are visited.
+  std::optional<unsigned> list;
+  std::optional<unsigned> output, lse;
+};
+
+/// Writes an attention kernel.
+class AttentionWriter {
+public:
+  AttentionWriter(const AttentionTask &task, plan::KernelOp kernel,
+                  Block *module);
+  void write();
+
+private:
+  /// Statistics of the rows so far, and what is carried beside.
+  struct State {
+    Value acc;
+    Value max;
+    Value sum;
+    Value cursor;
+
+    SmallVector<Value> flat() const {
+      SmallVector<Value> all;
+      if (acc)
+        all.push_back(acc);
+      all.append({max, sum, cursor});
+      return all;
+    }
+    static State take(ValueRange values) {
+      State state;
+      if (values.size() == 4) {
+        state.acc = values.front();
+        values = values.drop_front();
+      }
+      state.max = values[0];
+      state.sum = values[1];
+      state.cursor = values[2];
+      return state;
+    }
+  };
+
+  static SmallVector<unsigned> getBuffers(const AttentionTask &task);
+  static SmallVector<AffineExpr> getItems(const AttentionTask &task,
+                                          plan::KernelOp kernel);
+
+  /// Shapes, and numbers of blocks.
+  void writeSizes();
+  /// The list of the blocks that work item (batch, head, block) visits.
+  Value writeList();
+  /// One key block.
+  State writeStep(Value j, const State &s);
+  /// The scores without the keys that the rows do not see.
+  Value writeMask(Value scores, Value key0);
+  void writeResults(const State &s);
+
+  Value load(unsigned buffer, Value head, Value row0) {
+    return tile::LoadOp::create(b, tileType, b.buffer(buffer),
+                                ValueRange{batch, head, row0, b.i32(0)});
+  }
+
+  const AttentionTask &task;
+  KernelWriter b;
+  int64_t headDim;
+  Type element;
+  tile::BufferType tileType;
+  RankedTensorType scoreType, outputType, rowType;
+
+  // The same in all work items.
+  Value scale, scales, rowScales;
+  Value queries, keys, shift, group, keyBlocks, completeBlocks;
+  // Of the work item.
+  Value batch, head, block, kvHead, row0, low;
+  Value queryTile, list, masked;
+  /// Last visible position of each row; without causality, of all.
+  Value limits;
+};
+} // namespace
+
+SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
+  SmallVector<unsigned> buffers = {task.query, task.key};
+  if (task.output)
+    buffers.push_back(task.value);
+  for (std::optional<unsigned> buffer :
+       {task.positions, task.list, task.output, task.lse})
+    if (buffer)
+      buffers.push_back(*buffer);
+  return buffers;
+}
+
+SmallVector<AffineExpr> AttentionWriter::getItems(const AttentionTask &task,
+                                                  plan::KernelOp kernel) {
+  return {kernel.getExtent(task.query, 0), kernel.getExtent(task.query, 1),
+          kernel.getExtent(task.query, 2).ceilDiv(kBlock)};
+}
+
+AttentionWriter::AttentionWriter(const AttentionTask &task,
+                                 plan::KernelOp kernel, Block *module)
+    : task(task), b(kernel, module, getBuffers(task), getItems(task, kernel)) {
+  RankedTensorType type = kernel.getBufferType(task.query);
+  headDim = type.getShape().back();
+  element = type.getElementType();
+  tileType = tile::BufferType::get(b.getContext(), {kBlock, headDim}, element,
+                                   kSwizzle);
+  scoreType = b.acc(kBlock, kBlock, b.getF32Type());
+  outputType = b.acc(kBlock, headDim, b.getF32Type());
+  rowType = b.row(kBlock, b.getF32Type());
+}
+
+void AttentionWriter::writeSizes() {
+  scale = b.f32(task.scale * kLog2E);
+  scales = b.splat(scale, scoreType);
+  rowScales = b.splat(scale, rowType);
+  Value query = b.buffer(task.query), key = b.buffer(task.key);
+  queries = b.dim(query, 2);
+  keys = b.dim(key, 2);
+  shift = b.sub(keys, queries);
+  group = b.div(b.dim(query, 1), b.dim(key, 1));
+  keyBlocks = b.ceilDiv(keys, kBlock);
+  completeBlocks = b.div(keys, b.i32(kBlock));
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks to visit
+//===----------------------------------------------------------------------===//
+
+Value AttentionWriter::writeList() {
+  Value full = completeBlocks, end = keyBlocks;
+  if (task.causal) {
+    // The rows have the positions [low, highEnd); negative ones see nothing.
+    Value rowEnd = b.min(b.add(row0, b.i32(kBlock)), queries);
+    Value highEnd = b.max(b.add(rowEnd, shift), b.i32(0));
+    Value lowEnd = b.max(b.add(low, b.i32(1)), b.i32(0));
+    if (!task.positions) {
+      full = b.div(lowEnd, b.i32(kBlock));
+      end = b.ceilDiv(highEnd, kBlock);
+    } else if (task.segment != 0) {
+      // Whole segments before the rows need no mask; those behind hold no
+      // visible key.
+      Value perSegment = b.i32(task.segment / kBlock);
+      full = b.mul(b.div(lowEnd, b.i32(task.segment)), perSegment);
+      end = b.mul(b.ceilDiv(highEnd, task.segment), perSegment);
+    } else {
+      full = b.i32(0);
+    }
+    full = b.min(full, completeBlocks);
+    end = b.min(end, keyBlocks);
+  }
+  auto type = [&](tile::ListKind kind) {
+    return tile::ListType::get(b.getContext(), kind);
+  };
+  if (!task.list)
+    return tile::RangeListOp::create(b, type(tile::ListKind::Range), full, end);
+  return tile::BitListOp::create(b, type(tile::ListKind::Bits),
+                                 b.buffer(*task.list),
+                                 ValueRange{batch, head, block}, full, end);
+}
+
+Value AttentionWriter::writeMask(Value scores, Value key0) {
+  Type i32 = b.getI32Type();
+  RankedTensorType limitType = b.acc(kBlock, kBlock, i32);
+  Value columns;
+  if (task.positions) {
+    Value read = tile::ReadOp::create(
+        b, b.lane(kBlock, i32), b.buffer(*task.positions),
+        ValueRange{batch, kvHead, key0}, b.i32(kNoPosition));
+    columns = tile::RelayoutOp::create(b, b.column(kBlock, i32), read,
+                                       /*offset=*/IntegerAttr());
+  } else {
+    columns = b.add(tile::IotaOp::create(b, b.column(kBlock, i32)),
+                    b.splat(key0, b.column(kBlock, i32)));
+  }
+  Value hidden = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, limits,
+                                       b.broadcast(columns, limitType));
+  return arith::SelectOp::create(b, hidden, b.filled(scoreType, -kInfinity),
+                                 scores);
+}
+
+//===----------------------------------------------------------------------===//
+// Softmax
+//===----------------------------------------------------------------------===//
+
+AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
+  auto next = tile::ListNextOp::create(b, b.getI32Type(), s.cursor.getType(),
+                                       list, s.cursor);
+  Value key0 = b.mul(next.getBlock(), b.i32(kBlock));
+  Value k = load(task.key, kvHead, key0);
+  Value product = tile::DotOp::create(b, scoreType, queryTile, k,
+                                      /*acc=*/Value(), /*transpose_b=*/true);
+  Value needsMask =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, masked);
+  auto yield = [&](Value value) { scf::YieldOp::create(b, value); };
+  Value scores =
+      scf::IfOp::create(
+          b, needsMask,
+          [&](OpBuilder &, Location) { yield(writeMask(product, key0)); },
+          [&](OpBuilder &, Location) { yield(product); })
+          .getResult(0);
+
+  State state;
+  state.cursor = next.getNext();
+  Value largest =
+      tile::ReduceOp::create(b, rowType, tile::ReduceKind::Max, scores,
+                             /*dim=*/1, /*offset=*/IntegerAttr());
+  state.max = arith::MaxNumFOp::create(b, s.max, largest);
+  // Rows that have seen nothing so far: -inf minus -inf would be NaN.
+  auto guard = [&] {
+    Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, state.max,
+                                       b.filled(rowType, -kInfinity));
+    return arith::SelectOp::create(b, none, b.filled(rowType, 0), state.max);
+  };
+  Value finite =
+      scf::IfOp::create(
+          b, needsMask, [&](OpBuilder &, Location) { yield(guard()); },
+          [&](OpBuilder &, Location) { yield(state.max); })
+          .getResult(0);
+  Value offset =
+      arith::NegFOp::create(b, arith::MulFOp::create(b, finite, rowScales));
+  Value exponents =
+      math::FmaOp::create(b, scores, scales, b.broadcast(offset, scoreType));
+  Value p = math::Exp2Op::create(b, exponents);
+  Value alpha =
+      math::Exp2Op::create(b, math::FmaOp::create(b, s.max, rowScales, offset));
+  RankedTensorType quad = b.quad(kBlock);
+  Value sum = tile::ReduceOp::create(b, quad, tile::ReduceKind::Add, p,
+                                     /*dim=*/1, /*offset=*/IntegerAttr());
+  state.sum = math::FmaOp::create(b, s.sum, b.broadcast(alpha, quad), sum);
+  if (!s.acc)
+    return state;
+  Value rounded = arith::TruncFOp::create(b, b.acc(kBlock, kBlock, element), p);
+  Value scaled =
+      arith::MulFOp::create(b, s.acc, b.broadcast(alpha, outputType));
+  Value v = load(task.value, kvHead, key0);
+  state.acc = tile::DotOp::create(b, outputType, rounded, v, scaled,
+                                  /*transpose_b=*/false);
+  return state;
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+void AttentionWriter::writeResults(const State &s) {
+  Value total = tile::ReduceOp::create(b, rowType, tile::ReduceKind::Add, s.sum,
+                                       /*dim=*/1, /*offset=*/IntegerAttr());
+  if (task.output) {
+    Value empty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, total,
+                                        b.filled(rowType, 0));
+    // 1 / x in the precision of the hardware's reciprocal.
+    Value inverse = arith::DivFOp::create(b, b.filled(rowType, 1), total,
+                                          arith::FastMathFlags::afn);
+    Value scaled =
+        arith::MulFOp::create(b, s.acc, b.broadcast(inverse, outputType));
+    // A select, not a factor of zero: 0 * NaN of a masked value would not be 0.
+    Value empties = b.broadcast(empty, b.acc(kBlock, headDim, b.getI1Type()));
+    Value output =
+        arith::SelectOp::create(b, empties, b.filled(outputType, 0), scaled);
+    Value rounded =
+        arith::TruncFOp::create(b, b.acc(kBlock, headDim, element), output);
+    tile::StoreOp::create(b, rounded, b.buffer(*task.output),
+                          ValueRange{batch, head, row0, b.i32(0)},
+                          /*offset=*/IntegerAttr());
+  }
+  if (task.lse) {
+    // -inf + -inf where nothing was visible.
+    Value log = math::Log2Op::create(b, total);
+    Value lse2 = math::FmaOp::create(b, s.max, rowScales, log);
+    Value lse = arith::MulFOp::create(b, lse2, b.filled(rowType, kLn2));
+    tile::WriteOp::create(b, lse, b.buffer(*task.lse),
+                          ValueRange{batch, head, row0});
+  }
+}
+
+void AttentionWriter::write() {
+  writeSizes();
+  // As many heads together as have their keys and values in the cache.
+  int64_t blocks = kL2Budget / (kBlock * headDim * 2 * 2);
+  Value perHead = b.max(keyBlocks, b.i32(1));
+  Value kvHeads = b.max(b.div(b.i32(blocks), perHead), b.i32(1));
+  Value query = b.buffer(task.query);
+  auto items = tile::ForEachOp::create(b, b.dim(query, 0), b.dim(query, 1),
+                                       b.ceilDiv(queries, kBlock),
+                                       b.mul(kvHeads, group));
+  b.setInsertionPointToStart(&items.getBody().front());
+  batch = items.getBody().getArgument(0);
+  head = items.getBody().getArgument(1);
+  block = items.getBody().getArgument(2);
+  kvHead = b.div(head, group);
+  row0 = b.mul(block, b.i32(kBlock));
+  low = b.add(row0, shift);
+  list = writeList();
+  Type i32 = b.getI32Type();
+  auto size = tile::ListSizeOp::create(b, i32, i32, list);
+  masked = size.getMasked();
+  RankedTensorType limitType = b.acc(kBlock, kBlock, i32);
+  if (task.causal) {
+    RankedTensorType type = b.row(kBlock, i32);
+    Value limit = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
+    limits = b.broadcast(limit, limitType);
+  } else {
+    limits = b.splat(b.sub(keys, b.i32(1)), limitType);
+  }
+
+  queryTile = load(task.query, head, row0);
+  State first;
+  if (task.output)
+    first.acc = b.filled(outputType, 0);
+  first.max = b.filled(rowType, -kInfinity);
+  first.sum = b.filled(b.quad(kBlock), 0);
+  first.cursor =
+      tile::ListBeginOp::create(b, tile::CursorType::get(b.getContext()), list);
+  auto loop = scf::ForOp::create(
+      b, b.i32(0), size.getCount(), b.i32(1), first.flat(),
+      [&](OpBuilder &, Location, Value j, ValueRange carried) {
+        scf::YieldOp::create(b, writeStep(j, State::take(carried)).flat());
+      });
+  writeResults(State::take(loop.getResults()));
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+static std::optional<std::string> refuse(RankedTensorType query, double scale) {
+  std::string reason;
+  llvm::raw_string_ostream stream(reason);
+  int64_t headDim = query.getShape().back();
+  Type element = query.getElementType();
+  if (!element.isF16() && !element.isBF16())
+    stream << "expected f16 or bf16, got " << element;
+  else if (headDim != 64 && headDim != 128)
+    stream << "expected a head dimension of 64 or 128, got " << headDim;
+  else if (scale <= 0)
+    stream << "expected a positive scale, got " << scale;
+  else
+    return std::nullopt;
+  return reason;
+}
+
+static double getScale(std::optional<APFloat> scale, RankedTensorType query) {
+  return scale ? scale->convertToDouble()
+               : 1 / std::sqrt(double(query.getShape().back()));
+}
+
+std::optional<std::string>
+mlir::pbs::writeKernel(AttentionOp op, plan::KernelOp kernel, Block *module) {
+  AttentionTask task;
+  task.op = op;
+  task.causal = op.getCausal();
+  task.scale = getScale(op.getScale(), op.getQuery().getType());
+  if (std::optional<std::string> reason =
+          refuse(op.getQuery().getType(), task.scale))
+    return reason;
+  task.query = 0;
+  task.key = 1;
+  task.value = 2;
+  task.output = kernel.findResultBuffer(0);
+  task.lse = kernel.findResultBuffer(1);
+  AttentionWriter(task, kernel, module).write();
+  return std::nullopt;
+}
+
+std::optional<std::string> mlir::pbs::writeKernel(SparseAttentionOp op,
+                                                  plan::KernelOp kernel,
+                                                  Block *module) {
+  AttentionTask task;
+  task.op = op;
+  task.causal = op.getCausal();
+  task.scale = getScale(op.getScale(), op.getQuery().getType());
+  if (std::optional<std::string> reason =
+          refuse(op.getQuery().getType(), task.scale))
+    return reason;
+  BlockListType list = op.getList().getType();
+  if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock) {
+    std::string reason;
+    llvm::raw_string_ostream(reason)
+        << "expected blocks of " << kBlock << "x" << kBlock << ", got " << list;
+    return reason;
+  }
+  // Query; key, value, positions and their ranges; bit rows.
+  task.query = 0;
+  task.key = 1;
+  task.value = 2;
+  if (task.causal)
+    task.positions = 3;
+  task.segment = op.getKv().getType().getSegment();
+  task.list = 5;
+  task.output = kernel.findResultBuffer(0);
+  task.lse = kernel.findResultBuffer(1);
+  AttentionWriter(task, kernel, module).write();
+  return std::nullopt;
+}

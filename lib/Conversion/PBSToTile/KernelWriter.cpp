@@ -1,0 +1,142 @@
+//===- KernelWriter.cpp - Writing kernels of tiles ------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelWriter.h"
+
+using namespace mlir;
+using namespace mlir::pbs;
+
+KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
+                           ArrayRef<unsigned> buffers,
+                           ArrayRef<AffineExpr> items)
+    : ImplicitLocOpBuilder(kernel.getComputeOp().getLoc(),
+                           kernel.getContext()) {
+  setInsertionPointToEnd(module);
+  SmallVector<Type> types;
+  for (unsigned number : buffers) {
+    RankedTensorType type = kernel.getBufferType(number);
+    types.push_back(tile::GlobalType::get(getContext(), type.getShape(),
+                                          type.getElementType()));
+  }
+  auto func = tile::FuncOp::create(*this, kernel.getSymName(),
+                                   getFunctionType(types, {}));
+  entry = &func.getBody().front();
+  for (auto [index, number] : llvm::enumerate(buffers)) {
+    func.setArgAttr(index, "tile.buffer", getI32IntegerAttr(number));
+    arguments[number] = entry->getArgument(index);
+  }
+  AffineExpr count = getAffineConstantExpr(1);
+  for (AffineExpr factor : items)
+    count = count * factor;
+  // The last symbol of sizes of a kernel is the number of multiprocessors.
+  func->setAttr("tile.items",
+                AffineMapAttr::get(AffineMap::get(
+                    /*dimCount=*/0, kernel.getNumDims() + 1, count)));
+  setInsertionPointToEnd(entry);
+  auto end = tile::ReturnOp::create(*this);
+  setInsertionPoint(end);
+}
+
+Value KernelWriter::constant(TypedAttr value) {
+  Value &known = constants[value];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(*this);
+    if (lastConstant)
+      setInsertionPointAfter(lastConstant);
+    else
+      setInsertionPointToStart(entry);
+    auto op = arith::ConstantOp::create(*this, value);
+    lastConstant = op;
+    known = op;
+  }
+  return known;
+}
+
+Value KernelWriter::i32(int64_t value) {
+  return constant(getI32IntegerAttr(static_cast<int32_t>(value)));
+}
+
+Value KernelWriter::f32(double value) {
+  return constant(getF32FloatAttr(static_cast<float>(value)));
+}
+
+Value KernelWriter::filled(RankedTensorType type, double value) {
+  return constant(
+      DenseElementsAttr::get(type, getFloatAttr(type.getElementType(), value)));
+}
+
+Value KernelWriter::add(Value a, Value b) {
+  return arith::AddIOp::create(*this, a, b);
+}
+
+Value KernelWriter::sub(Value a, Value b) {
+  return arith::SubIOp::create(*this, a, b);
+}
+
+Value KernelWriter::mul(Value a, Value b) {
+  return arith::MulIOp::create(*this, a, b);
+}
+
+Value KernelWriter::div(Value a, Value b) {
+  return arith::DivUIOp::create(*this, a, b);
+}
+
+Value KernelWriter::ceilDiv(Value a, int64_t size) {
+  return div(add(a, i32(size - 1)), i32(size));
+}
+
+Value KernelWriter::min(Value a, Value b) {
+  return arith::MinSIOp::create(*this, a, b);
+}
+
+Value KernelWriter::max(Value a, Value b) {
+  return arith::MaxSIOp::create(*this, a, b);
+}
+
+Value KernelWriter::dim(Value global, int64_t dim) {
+  return tile::DimOp::create(*this, getI32Type(), global, dim);
+}
+
+RankedTensorType KernelWriter::acc(int64_t rows, int64_t columns,
+                                   Type element) {
+  return RankedTensorType::get({rows, columns}, element,
+                               tile::AccAttr::get(getContext()));
+}
+
+RankedTensorType KernelWriter::row(int64_t rows, Type element) {
+  return RankedTensorType::get({rows}, element,
+                               tile::RowAttr::get(getContext()));
+}
+
+RankedTensorType KernelWriter::column(int64_t columns, Type element) {
+  return RankedTensorType::get({columns}, element,
+                               tile::ColAttr::get(getContext()));
+}
+
+RankedTensorType KernelWriter::quad(int64_t rows) {
+  return RankedTensorType::get({rows, 4}, getF32Type(),
+                               tile::QuadAttr::get(getContext()));
+}
+
+RankedTensorType KernelWriter::lane(int64_t size, Type element) {
+  return RankedTensorType::get({size}, element,
+                               tile::LaneAttr::get(getContext()));
+}
+
+RankedTensorType KernelWriter::blocked(int64_t rows, int64_t columns,
+                                       Type element, int64_t vector) {
+  return RankedTensorType::get({rows, columns}, element,
+                               tile::BlockedAttr::get(getContext(), vector));
+}
+
+Value KernelWriter::splat(Value scalar, RankedTensorType type) {
+  return tile::SplatOp::create(*this, type, scalar);
+}
+
+Value KernelWriter::broadcast(Value source, RankedTensorType type) {
+  return tile::BroadcastOp::create(*this, type, source);
+}

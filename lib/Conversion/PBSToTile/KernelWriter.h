@@ -1,0 +1,74 @@
+//===- KernelWriter.h - Writing kernels of tiles ----------------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_LIB_CONVERSION_PBSTOTILE_KERNELWRITER_H
+#define PBS_LIB_CONVERSION_PBSTOTILE_KERNELWRITER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+
+namespace mlir::pbs {
+
+/// Builds the tile.func of a plan.kernel. Scalars are i32; constants stand at
+/// the start of the function, each once.
+class KernelWriter : public ImplicitLocOpBuilder {
+public:
+  /// Makes the function at the end of `module`, with an argument for each of
+  /// `buffers` (numbers of buffers of `kernel`) and, as its number of work
+  /// items, the product of `items` over the symbols of the kernel.
+  KernelWriter(plan::KernelOp kernel, Block *module, ArrayRef<unsigned> buffers,
+               ArrayRef<AffineExpr> items);
+
+  /// The argument for a buffer.
+  Value buffer(unsigned number) const { return arguments.lookup(number); }
+
+  /// The constant `value`.
+  Value i32(int64_t value);
+  Value f32(double value);
+  /// A register tile of the constant `value`.
+  Value filled(RankedTensorType type, double value);
+
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  /// Unsigned division.
+  Value div(Value a, Value b);
+  /// a / size, rounded up.
+  Value ceilDiv(Value a, int64_t size);
+  Value min(Value a, Value b);
+  Value max(Value a, Value b);
+  Value dim(Value global, int64_t dim);
+
+  /// Types of register tiles.
+  RankedTensorType acc(int64_t rows, int64_t columns, Type element);
+  RankedTensorType row(int64_t rows, Type element);
+  RankedTensorType column(int64_t columns, Type element);
+  RankedTensorType quad(int64_t rows);
+  RankedTensorType lane(int64_t size, Type element);
+  RankedTensorType blocked(int64_t rows, int64_t columns, Type element,
+                           int64_t vector);
+
+  /// `scalar` in each element of a tile.
+  Value splat(Value scalar, RankedTensorType type);
+  Value broadcast(Value source, RankedTensorType type);
+
+private:
+  Value constant(TypedAttr value);
+
+  llvm::SmallDenseMap<unsigned, Value> arguments;
+  llvm::SmallDenseMap<Attribute, Value> constants;
+  Block *entry;
+  /// The last constant of the entry block.
+  Operation *lastConstant = nullptr;
+};
+
+} // namespace mlir::pbs
+
+#endif // PBS_LIB_CONVERSION_PBSTOTILE_KERNELWRITER_H

@@ -1,0 +1,27 @@
+//===- Kernels.h - Kernels that are written down as tiles -------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_LIB_CONVERSION_PBSTOTILE_KERNELS_H
+#define PBS_LIB_CONVERSION_PBSTOTILE_KERNELS_H
+
+#include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+
+namespace mlir::pbs {
+
+/// Each writes the code of `kernel`, whose compute op is `op`, at the end of
+/// `module`, or returns why it cannot and writes nothing.
+std::optional<std::string> writeKernel(AttentionOp op, plan::KernelOp kernel,
+                                       Block *module);
+std::optional<std::string> writeKernel(SparseAttentionOp op,
+                                       plan::KernelOp kernel, Block *module);
+std::optional<std::string> writeKernel(PoolOp op, plan::KernelOp kernel,
+                                       Block *module);
+
+} // namespace mlir::pbs
+
+#endif // PBS_LIB_CONVERSION_PBSTOTILE_KERNELS_H

@@ -1,0 +1,63 @@
+//===- PBSToTile.cpp - Kernels of a plan as tiles -------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "pbs/Conversion/PBSToNVVM/Passes.h"
+#include "pbs/Conversion/PBSToTile/Passes.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace mlir::pbs {
+#define GEN_PASS_DEF_CONVERTPBSTOTILEPASS
+#include "pbs/Conversion/PBSToTile/Passes.h.inc"
+} // namespace mlir::pbs
+
+using namespace mlir;
+using namespace mlir::pbs;
+
+namespace {
+struct ConvertPBSToTilePass final
+    : pbs::impl::ConvertPBSToTilePassBase<ConvertPBSToTilePass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SmallVector<plan::KernelOp> kernels;
+    for (auto kernel : module.getOps<plan::KernelOp>())
+      if (!kernel.getCodeAttr())
+        kernels.push_back(kernel);
+    if (kernels.empty())
+      return;
+    auto code = module.lookupSymbol<gpu::GPUModuleOp>(kGPUModuleName);
+    if (!code) {
+      OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+      code = gpu::GPUModuleOp::create(builder, module.getLoc(), kGPUModuleName);
+    }
+    for (plan::KernelOp kernel : kernels) {
+      using Reason = std::optional<std::string>;
+      Reason reason =
+          llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
+              .Case<AttentionOp, PoolOp, SparseAttentionOp>([&](auto op) {
+                return writeKernel(op, kernel, code.getBody());
+              })
+              .Default([](Operation *) -> Reason {
+                return "expected pbs.attention, pbs.pool or "
+                       "pbs.sparse_attention";
+              });
+      if (!reason) {
+        ++numKernels;
+        continue;
+      }
+      ++numLeft;
+      kernel.getComputeOp()->emitRemark()
+          << "not written down as tiles: " << *reason;
+    }
+  }
+};
+} // namespace

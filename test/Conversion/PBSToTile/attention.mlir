@@ -1,0 +1,125 @@
+// RUN: pbs-opt %s -convert-pbs-to-tile -split-input-file -verify-roundtrip | FileCheck %s
+
+// A row at position p sees the keys up to p: whole blocks before the rows need
+// no mask, and the list ends with the last row. The mask is by the number of the
+// key, which covers keys past the end.
+
+// CHECK-LABEL: tile.func @dense_causal
+// CHECK-SAME: %[[Q:[^:]*]]: !tile.global<1x4x?x64xf16> {tile.buffer = 0 : i32}
+// CHECK-SAME: %[[K:[^:]*]]: !tile.global<1x2x?x64xf16> {tile.buffer = 1 : i32}
+// CHECK-SAME: %[[V:[^:]*]]: !tile.global<1x2x?x64xf16> {tile.buffer = 2 : i32}
+// CHECK-SAME: %[[O:[^:]*]]: !tile.global<1x4x?x64xf16> {tile.buffer = 3 : i32}
+// CHECK-DAG: %[[SCALE:.*]] = arith.constant 0.18033
+// CHECK-DAG: %[[C128:.*]] = arith.constant 128 : i32
+// CHECK-DAG: %[[C127:.*]] = arith.constant 127 : i32
+// CHECK-DAG: %[[M:.*]] = tile.dim %[[Q]], 2
+// CHECK-DAG: %[[N:.*]] = tile.dim %[[K]], 2
+// CHECK: %[[SHIFT:.*]] = arith.subi %[[N]], %[[M]]
+// CHECK: tile.for_each (%[[B:.*]], %[[H:.*]], %[[A:.*]]) in
+// CHECK: %[[HK:.*]] = arith.divui %[[H]]
+// CHECK: %[[ROW0:.*]] = arith.muli %[[A]], %[[C128]]
+// CHECK: %[[LOW:.*]] = arith.addi %[[ROW0]], %[[SHIFT]]
+// CHECK: %[[LIST:.*]] = tile.range_list
+// CHECK: %[[COUNT:.*]], %[[MASKED:.*]] = tile.list_size %[[LIST]]
+// CHECK: %[[ROWS:.*]] = tile.iota : tensor<128xi32, #tile.row>
+// CHECK: %[[LOWS:.*]] = tile.splat %[[LOW]]
+// CHECK: %[[LIMIT:.*]] = arith.addi %[[ROWS]], %[[LOWS]]
+// CHECK: %[[LIMITS:.*]] = tile.broadcast %[[LIMIT]]
+// CHECK: scf.for %[[J:.*]] = %{{.*}} to %[[COUNT]]
+// CHECK: %[[BLOCK:.*]], %{{.*}} = tile.list_next
+// CHECK: %[[KEY0:.*]] = arith.muli %[[BLOCK]], %[[C128]]
+// CHECK: tile.load %[[K]][%[[B]], %[[HK]], %[[KEY0]],
+// CHECK: %[[S:.*]] = tile.dot %{{.*}} {transpose_b}
+// CHECK: %[[MASK:.*]] = arith.cmpi slt, %[[J]], %[[MASKED]]
+// CHECK: scf.if %[[MASK]]
+// CHECK-NOT: tile.read
+// CHECK: %[[COLUMNS:.*]] = tile.iota : tensor<128xi32, #tile.col>
+// CHECK: %[[FIRST:.*]] = tile.splat %[[KEY0]]
+// CHECK: %[[KEYS:.*]] = arith.addi %[[COLUMNS]], %[[FIRST]]
+// CHECK: %[[KEYS2:.*]] = tile.broadcast %[[KEYS]]
+// CHECK: %[[HIDDEN:.*]] = arith.cmpi slt, %[[LIMITS]], %[[KEYS2]]
+// CHECK: arith.select %[[HIDDEN]], %{{.*}}, %[[S]]
+// CHECK: tile.load %[[V]][%[[B]], %[[HK]], %[[KEY0]],
+// CHECK: tile.dot %{{.*}} acc({{.*}}) : tensor<128x128xf16, #tile.acc>
+// CHECK: tile.store %{{.*}}, %[[O]][%[[B]], %[[H]], %[[ROW0]],
+// CHECK-NOT: tile.write
+plan.kernel @dense_causal(%q: tensor<1x4x?x64xf16>, %k: tensor<1x2x?x64xf16>,
+                          %v: tensor<1x2x?x64xf16>) -> tensor<1x4x?x64xf16> {
+  %o, %lse = pbs.attention %q, %k, %v {causal}
+    : (tensor<1x4x?x64xf16>, tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>)
+    -> (tensor<1x4x?x64xf16>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x64xf16>
+}
+
+// -----
+
+// Without causality only the keys past the end are masked, and there are such
+// keys in the last block only.
+
+// CHECK-LABEL: tile.func @dense_not_causal
+// CHECK: %[[N:.*]] = tile.dim %{{.*}}, 2 : <1x2x?x128xbf16>
+// CHECK: %[[UP:.*]] = arith.addi %[[N]], %c127
+// CHECK: %[[KEYBLOCKS:.*]] = arith.divui %[[UP]], %c128
+// CHECK: %[[COMPLETE:.*]] = arith.divui %[[N]], %c128
+// CHECK: tile.range_list %[[COMPLETE]], %[[KEYBLOCKS]]
+// CHECK: %[[LAST:.*]] = arith.subi %[[N]], %c1
+// CHECK: %[[LIMITS:.*]] = tile.splat %[[LAST]] : i32 to tensor<128x128xi32, #tile.acc>
+// CHECK: arith.cmpi slt, %[[LIMITS]],
+// CHECK: tile.store
+// CHECK: tile.write
+plan.kernel @dense_not_causal(%q: tensor<1x4x?x128xbf16>,
+                              %k: tensor<1x2x?x128xbf16>,
+                              %v: tensor<1x2x?x128xbf16>)
+    -> (tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>) {
+  %o, %lse = pbs.attention %q, %k, %v
+    : (tensor<1x4x?x128xbf16>, tensor<1x2x?x128xbf16>, tensor<1x2x?x128xbf16>)
+    -> (tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>)
+  plan.return %o, %lse : tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>
+}
+
+// -----
+
+// Nothing is computed for a result that the kernel leaves out: values are no
+// argument.
+
+// CHECK-LABEL: tile.func @lse_only
+// CHECK-SAME: {tile.buffer = 0 : i32}, %{{[^:]*}}: !tile.global<1x2x?x128xbf16> {tile.buffer = 1 : i32}, %{{[^:]*}}: !tile.global<1x4x?xf32> {tile.buffer = 3 : i32})
+// CHECK: tile.dot
+// CHECK-NOT: tile.dot
+// CHECK-NOT: tile.store
+// CHECK: tile.write
+plan.kernel @lse_only(%q: tensor<1x4x?x128xbf16>, %k: tensor<1x2x?x128xbf16>,
+                      %v: tensor<1x2x?x128xbf16>) -> tensor<1x4x?xf32> {
+  %o, %lse = pbs.attention %q, %k, %v {causal}
+    : (tensor<1x4x?x128xbf16>, tensor<1x2x?x128xbf16>, tensor<1x2x?x128xbf16>)
+    -> (tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>)
+  plan.return %lse : tensor<1x4x?xf32>
+}
+
+// -----
+
+// Without causality positions are neither read nor an argument.
+
+// CHECK-LABEL: tile.func @listed_not_causal
+// CHECK-SAME: !tile.global<1x2x?x128xbf16> {tile.buffer = 2 : i32}, %[[BITS:[^:]*]]: !tile.global<1x4x?x?xi32> {tile.buffer = 5 : i32}, %{{[^:]*}}: !tile.global<1x4x?x128xbf16> {tile.buffer = 6 : i32})
+// CHECK: tile.for_each (%[[B:.*]], %[[H:.*]], %[[A:.*]]) in
+// CHECK: tile.bit_list %[[BITS]][%[[B]], %[[H]], %[[A]]]
+// CHECK-NOT: tile.read
+plan.kernel @listed_not_causal(
+    %q: tensor<1x4x?x128xbf16>, %k: tensor<1x2x?x128xbf16>,
+    %v: tensor<1x2x?x128xbf16>, %pos: tensor<1x2x?xi32>,
+    %r: tensor<1x2x?x2xi32>, %bits: tensor<1x4x?x?xi32>)
+    -> tensor<1x4x?x128xbf16> {
+  %kv = pbs.pack_kv %k, %v, %pos, %r
+    : (tensor<1x2x?x128xbf16>, tensor<1x2x?x128xbf16>, tensor<1x2x?xi32>,
+       tensor<1x2x?x2xi32>)
+    -> !pbs.permuted_kv<1x2x?x128xbf16, block = 128, segment = 256>
+  %list = pbs.pack_block_list %bits : (tensor<1x4x?x?xi32>)
+    -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256>
+  %o, %lse = pbs.sparse_attention %q, %kv, %list
+    : (tensor<1x4x?x128xbf16>,
+       !pbs.permuted_kv<1x2x?x128xbf16, block = 128, segment = 256>,
+       !pbs.block_list<1x4x?x?, block = 128x128, segment = 256>)
+    -> (tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x128xbf16>
+}

@@ -1,0 +1,65 @@
+// What cannot be written down as tiles stays as it is, with the reason.
+// RUN: pbs-opt %s -convert-pbs-to-tile -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-NOT: tile.func
+
+plan.kernel @element_type(%q: tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32> {
+  // expected-remark@+1 {{not written down as tiles: expected f16 or bf16, got f32}}
+  %o, %lse = pbs.attention %q, %q, %q {causal}
+    : (tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>)
+    -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x64xf32>
+}
+
+// -----
+
+plan.kernel @head_dimension(%q: tensor<1x4x?x96xbf16>)
+    -> tensor<1x4x?x96xbf16> {
+  // expected-remark@+1 {{not written down as tiles: expected a head dimension of 64 or 128, got 96}}
+  %o, %lse = pbs.attention %q, %q, %q {causal}
+    : (tensor<1x4x?x96xbf16>, tensor<1x4x?x96xbf16>, tensor<1x4x?x96xbf16>)
+    -> (tensor<1x4x?x96xbf16>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x96xbf16>
+}
+
+// -----
+
+plan.kernel @block_size(
+    %q: tensor<1x4x?x64xbf16>, %k: tensor<1x4x?x64xbf16>,
+    %v: tensor<1x4x?x64xbf16>, %pos: tensor<1x4x?xi32>,
+    %r: tensor<1x4x?x2xi32>, %bits: tensor<1x4x?x?xi32>)
+    -> tensor<1x4x?x64xbf16> {
+  %kv = pbs.pack_kv %k, %v, %pos, %r
+    : (tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>, tensor<1x4x?xi32>,
+       tensor<1x4x?x2xi32>)
+    -> !pbs.permuted_kv<1x4x?x64xbf16, block = 64, segment = 256>
+  %list = pbs.pack_block_list %bits : (tensor<1x4x?x?xi32>)
+    -> !pbs.block_list<1x4x?x?, block = 128x64, segment = 256>
+  // expected-remark@+1 {{not written down as tiles: expected blocks of 128x128, got !pbs.block_list<1x4x?x?, block = 128x64, segment = 256>}}
+  %o, %lse = pbs.sparse_attention %q, %kv, %list
+    : (tensor<1x4x?x64xbf16>,
+       !pbs.permuted_kv<1x4x?x64xbf16, block = 64, segment = 256>,
+       !pbs.block_list<1x4x?x?, block = 128x64, segment = 256>)
+    -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x64xbf16>
+}
+
+// -----
+
+plan.kernel @pool_block(%k: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
+  // expected-remark@+1 {{not written down as tiles: expected a block of a multiple of 32 rows, at most 128, got 48}}
+  %p = pbs.pool %k {block = 48}
+    : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %p : tensor<1x2x?x64xf32>
+}
+
+// -----
+
+plan.kernel @other_op(%i: tensor<1x2x?xf32>) -> tensor<1x2x?xi32> {
+  // expected-remark@+1 {{not written down as tiles: expected pbs.attention, pbs.pool or pbs.sparse_attention}}
+  %p = pbs.sort_segments %i
+    : (tensor<1x2x?xf32>) -> !pbs.permutation<1x2x?, segment = 256>
+  %positions = pbs.unpack_permutation %p
+    : (!pbs.permutation<1x2x?, segment = 256>) -> tensor<1x2x?xi32>
+  plan.return %positions : tensor<1x2x?xi32>
+}
