@@ -314,7 +314,7 @@ Values AttentionEmitter::gemmPV(ArrayRef<Value> p, Value stage,
   Values acc(o);
   for (unsigned i = 0; i < kKeys / kStepK; ++i)
     acc = b.wgmmaRS(p.slice(4 * i, 4), advance(v, i * kStepK * kSwizzleBytes),
-                    acc, unsigned(spec.headDim), spec.bf16);
+                    acc, unsigned(spec.headDim), /*first=*/false, spec.bf16);
   return acc;
 }
 

@@ -12,7 +12,7 @@
 #ifndef PBS_LIB_CONVERSION_PBSTONVVM_ATTENTIONEMITTER_H
 #define PBS_LIB_CONVERSION_PBSTONVVM_ATTENTIONEMITTER_H
 
-#include "KernelBuilder.h"
+#include "pbs/Conversion/KernelBuilder/KernelBuilder.h"
 #include "pbs/Conversion/PBSToNVVM/AttentionKernel.h"
 
 namespace mlir::pbs {

@@ -8,7 +8,7 @@
 #ifndef PBS_LIB_CONVERSION_PBSTONVVM_PARAMLIST_H
 #define PBS_LIB_CONVERSION_PBSTONVVM_PARAMLIST_H
 
-#include "KernelBuilder.h"
+#include "pbs/Conversion/KernelBuilder/KernelBuilder.h"
 #include "pbs/Conversion/PBSToNVVM/KernelInfo.h"
 
 namespace mlir::pbs {

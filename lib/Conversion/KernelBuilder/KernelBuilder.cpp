@@ -1,5 +1,4 @@
-//===- KernelBuilder.cpp - Emit LLVM and NVVM ops of one kernel
-//--------------===//
+//===- KernelBuilder.cpp - Emit ops of one kernel -------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelBuilder.h"
+#include "pbs/Conversion/KernelBuilder/KernelBuilder.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -23,23 +22,32 @@ static constexpr int64_t kFullMask = -1;
 static constexpr int64_t kWaitHintNs = 10'000'000;
 /// Bytes of a CUtensorMap.
 static constexpr int64_t kTensorMapBytes = 128;
+/// Dynamic shared memory of all kernels of a module.
+static constexpr StringLiteral kSharedName = "pbs_shared";
 
 KernelBuilder::KernelBuilder(OpBuilder &builder, Location loc)
     : i1(builder.getI1Type()), i32(builder.getI32Type()),
       i64(builder.getI64Type()), f32(builder.getF32Type()), builder(builder),
       loc(loc) {}
 
+KernelBuilder::KernelBuilder(OpBuilder &builder, Location loc,
+                             Operation *kernel)
+    : KernelBuilder(builder, loc) {
+  func = kernel;
+  body = &kernel->getRegion(0);
+  shared = SymbolTable::lookupSymbolIn(kernel->getParentOp(), kSharedName);
+}
+
 void KernelBuilder::beginKernel(StringRef name, ArrayRef<ParamKind> params,
                                 unsigned threadsPerBlock) {
   MLIRContext *ctx = builder.getContext();
-  StringRef sharedName = "pbs_shared";
   shared = SymbolTable::lookupSymbolIn(builder.getBlock()->getParentOp(),
-                                       sharedName);
+                                       kSharedName);
   if (!shared) {
     auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
     shared = LLVM::GlobalOp::create(
         builder, loc, bytes, /*isConstant=*/false, LLVM::Linkage::External,
-        sharedName, Attribute(), /*alignment=*/1024, kSharedSpace);
+        kSharedName, Attribute(), /*alignment=*/1024, kSharedSpace);
   }
 
   auto globalPtr = LLVM::LLVMPointerType::get(ctx, kGlobalSpace);
@@ -137,6 +145,9 @@ Value KernelBuilder::constant(Attribute value, Type type) {
 }
 
 Value KernelBuilder::c1(bool v) { return constant(builder.getBoolAttr(v), i1); }
+Value KernelBuilder::c16(int64_t v) {
+  return constant(builder.getI16IntegerAttr(int16_t(v)), builder.getI16Type());
+}
 Value KernelBuilder::c32(int64_t v) {
   return constant(builder.getI32IntegerAttr(int32_t(v)), i32);
 }
@@ -257,6 +268,10 @@ Value KernelBuilder::select(Value cond, Value a, Value b) {
   return LLVM::SelectOp::create(builder, loc, cond, a, b);
 }
 
+Value KernelBuilder::poison(Type type) {
+  return LLVM::PoisonOp::create(builder, loc, type);
+}
+
 //===----------------------------------------------------------------------===//
 // Floating point
 //===----------------------------------------------------------------------===//
@@ -281,6 +296,19 @@ Value KernelBuilder::fma(Value a, Value b, Value c) {
 Value KernelBuilder::fmax(Value a, Value b) {
   return LLVM::MaxNumOp::create(builder, loc, f32, a, b,
                                 LLVM::FastmathFlagsAttr());
+}
+Value KernelBuilder::fmin(Value a, Value b) {
+  return LLVM::MinNumOp::create(builder, loc, f32, a, b,
+                                LLVM::FastmathFlagsAttr());
+}
+Value KernelBuilder::fabs(Value a) {
+  return LLVM::FAbsOp::create(builder, loc, f32, a, LLVM::FastmathFlagsAttr());
+}
+Value KernelBuilder::sqrt(Value a) {
+  return intrinsic("llvm.nvvm.sqrt.rn.f", a, f32);
+}
+Value KernelBuilder::rsqrt(Value a) {
+  return intrinsic("llvm.nvvm.rsqrt.approx.ftz.f", a, f32);
 }
 Value KernelBuilder::fneg(Value a) {
   return LLVM::FNegOp::create(builder, loc, a);
@@ -365,6 +393,24 @@ Value KernelBuilder::extractElement(Value vec, unsigned i) {
   return LLVM::ExtractElementOp::create(builder, loc, vec, c32(i));
 }
 Type KernelBuilder::vec2i32() { return VectorType::get(2, i32); }
+Value KernelBuilder::bitcast(Value v, Type type) {
+  return v.getType() == type ? v
+                             : LLVM::BitcastOp::create(builder, loc, type, v);
+}
+Type KernelBuilder::globalPointer() {
+  return LLVM::LLVMPointerType::get(builder.getContext(), kGlobalSpace);
+}
+std::pair<Value, Value> KernelBuilder::unpack16(Value packed, Type element) {
+  Value pair = bitcast(packed, VectorType::get(2, element));
+  return {extractElement(pair, 0), extractElement(pair, 1)};
+}
+Value KernelBuilder::repack16(Value lo, Value hi) {
+  auto type = VectorType::get(2, lo.getType());
+  Value pair = LLVM::UndefOp::create(builder, loc, type);
+  pair = LLVM::InsertElementOp::create(builder, loc, pair, lo, c32(0));
+  pair = LLVM::InsertElementOp::create(builder, loc, pair, hi, c32(1));
+  return bitcast(pair, i32);
+}
 
 //===----------------------------------------------------------------------===//
 // Warp and block
@@ -526,8 +572,17 @@ Values KernelBuilder::wgmmaWait(unsigned pending, ArrayRef<Value> values) {
 Values KernelBuilder::wgmmaFence(ArrayRef<Value> values) {
   return tiedAsm("wgmma.fence.sync.aligned;", values, {});
 }
+Value KernelBuilder::undefF32() {
+  return LLVM::UndefOp::create(builder, loc, f32);
+}
 Value KernelBuilder::undefAcc(unsigned n) {
   return LLVM::UndefOp::create(builder, loc, accType(*this, n));
+}
+Value KernelBuilder::packAcc(ArrayRef<Value> acc) {
+  Value result = undefAcc(2 * acc.size());
+  for (auto [i, value] : llvm::enumerate(acc))
+    result = LLVM::InsertValueOp::create(builder, loc, result, value, i);
+  return result;
 }
 Values KernelBuilder::unpackAcc(Value acc, unsigned n) {
   Values result;
@@ -536,7 +591,7 @@ Values KernelBuilder::unpackAcc(Value acc, unsigned n) {
   return result;
 }
 Value KernelBuilder::wgmmaSS(Value descA, Value descB, Value acc, unsigned n,
-                             bool first, bool bf16) {
+                             bool first, bool bf16, bool transposedB) {
   auto type = bf16 ? NVVM::WGMMATypes::bf16 : NVVM::WGMMATypes::f16;
   return NVVM::WgmmaMmaAsyncOp::create(
       builder, loc, acc.getType(), acc, descA, descB,
@@ -544,10 +599,12 @@ Value KernelBuilder::wgmmaSS(Value descA, Value descB, Value acc, unsigned n,
       NVVM::WGMMATypes::f32,
       first ? NVVM::WGMMAScaleOut::zero : NVVM::WGMMAScaleOut::one,
       NVVM::WGMMAScaleIn::one, NVVM::WGMMAScaleIn::one, NVVM::MMALayout::row,
-      NVVM::MMALayout::col, NVVM::MMAIntOverflowAttr());
+      transposedB ? NVVM::MMALayout::row : NVVM::MMALayout::col,
+      NVVM::MMAIntOverflowAttr());
 }
 Values KernelBuilder::wgmmaRS(ArrayRef<Value> a, Value descB,
-                              ArrayRef<Value> acc, unsigned n, bool bf16) {
+                              ArrayRef<Value> acc, unsigned n, bool first,
+                              bool bf16, bool transposedB) {
   // The op takes A only as a descriptor. Tied operands: $0.. are the results,
   // then come the n/2 inputs that share their registers, then A and B.
   auto list = [](unsigned first, unsigned count) {
@@ -558,11 +615,14 @@ Values KernelBuilder::wgmmaRS(ArrayRef<Value> a, Value descB,
   };
   unsigned numAcc = n / 2;
   std::string elem = bf16 ? "bf16" : "f16";
-  std::string text = "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\n"
+  std::string text = "{\n.reg .pred p;\nsetp.ne.b32 p, " +
+                     std::string(first ? "0" : "1") +
+                     ", 0;\n"
                      "wgmma.mma_async.sync.aligned.m64n" +
                      std::to_string(n) + "k16.f32." + elem + "." + elem + " " +
                      list(0, numAcc) + ", " + list(2 * numAcc, 4) + ", $" +
-                     std::to_string(2 * numAcc + 4) + ", p, 1, 1, 1;\n}";
+                     std::to_string(2 * numAcc + 4) + ", p, 1, 1, " +
+                     (transposedB ? "1" : "0") + ";\n}";
   Values extra(a);
   extra.push_back(descB);
   return tiedAsm(text, acc, extra);
@@ -575,6 +635,8 @@ Values KernelBuilder::wgmmaRS(ArrayRef<Value> a, Value descB,
 static StringRef constraintOf(Type type) {
   if (type.isF32())
     return "f";
+  if (type.isInteger(1))
+    return "b";
   return type.isInteger(32) ? "r" : "l";
 }
 
@@ -622,24 +684,52 @@ void KernelBuilder::ptxIf(StringRef code, ValueRange operands, Value pred) {
                             code, pred);
 }
 
+Values KernelBuilder::asmResults(StringRef text, StringRef constraints,
+                                 TypeRange results, ValueRange operands) {
+  MLIRContext *context = builder.getContext();
+  Type type =
+      results.size() == 1
+          ? results.front()
+          : LLVM::LLVMStructType::getLiteral(context, llvm::to_vector(results));
+  auto op = LLVM::InlineAsmOp::create(
+      builder, loc, type, operands, text, constraints,
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::tailcallkind::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(context, LLVM::AsmDialect::AD_ATT),
+      ArrayAttr());
+  if (results.size() == 1)
+    return {op->getResult(0)};
+  Values values;
+  for (unsigned i = 0; i < results.size(); ++i)
+    values.push_back(
+        LLVM::ExtractValueOp::create(builder, loc, op->getResult(0), i));
+  return values;
+}
+
 Value KernelBuilder::ptx32(StringRef code, ValueRange operands) {
   std::string constraints = "=r";
   for (Value v : operands)
     constraints += ("," + constraintOf(v.getType())).str();
-  auto dialect =
-      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT);
-  return LLVM::InlineAsmOp::create(builder, loc, i32, operands, code,
-                                   constraints, /*has_side_effects=*/true,
-                                   /*is_align_stack=*/false,
-                                   LLVM::tailcallkind::TailCallKind::None,
-                                   dialect, ArrayAttr())
-      ->getResult(0);
+  return asmResults(code, constraints, i32, operands).front();
 }
 
 Value KernelBuilder::loadGlobalIf(Value ptr, int32_t otherwise, Value pred) {
-  std::string code = "{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\nmov.b32 $0, " +
-                     std::to_string(otherwise) +
-                     ";\n@p ld.global.nc.b32 $0, [$1];\n}";
-  Value flag = LLVM::ZExtOp::create(builder, loc, i32, pred);
-  return ptx32(code, {ptr, flag});
+  return loadGlobal32If(ptr, c32(otherwise), pred);
+}
+Value KernelBuilder::loadGlobal16If(Value ptr, Value otherwise, Value pred) {
+  return asmResults("{\nmov.b16 $0, $3;\n@$2 ld.global.nc.b16 $0, [$1];\n}",
+                    "=&h,l,b,h", otherwise.getType(), {ptr, pred, otherwise})
+      .front();
+}
+Value KernelBuilder::loadGlobal32If(Value ptr, Value otherwise, Value pred) {
+  return asmResults("{\nmov.b32 $0, $3;\n@$2 ld.global.nc.b32 $0, [$1];\n}",
+                    "=&r,l,b,r", i32, {ptr, pred, otherwise})
+      .front();
+}
+Values KernelBuilder::loadGlobal128If(Value ptr, Value otherwise, Value pred) {
+  return asmResults("{\nmov.b32 $0, $6;\nmov.b32 $1, $6;\nmov.b32 $2, $6;\n"
+                    "mov.b32 $3, $6;\n"
+                    "@$5 ld.global.nc.v4.b32 {$0, $1, $2, $3}, [$4];\n}",
+                    "=&r,=&r,=&r,=&r,l,b,r", SmallVector<Type>(4, i32),
+                    {ptr, pred, otherwise});
 }

@@ -1,5 +1,4 @@
-//===- KernelBuilder.h - Emit LLVM and NVVM ops of one kernel
-//----------------===//
+//===- KernelBuilder.h - Emit ops of one kernel ------------*- C++ -*-===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,8 +9,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef PBS_LIB_CONVERSION_PBSTONVVM_KERNELBUILDER_H
-#define PBS_LIB_CONVERSION_PBSTONVVM_KERNELBUILDER_H
+#ifndef PBS_CONVERSION_KERNELBUILDER_KERNELBUILDER_H
+#define PBS_CONVERSION_KERNELBUILDER_KERNELBUILDER_H
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/DenseMap.h"
@@ -36,6 +35,8 @@ constexpr unsigned kSharedSpace = 3;
 class KernelBuilder {
 public:
   KernelBuilder(OpBuilder &builder, Location loc);
+  /// Emits into a kernel that beginKernel() of another builder has begun.
+  KernelBuilder(OpBuilder &builder, Location loc, Operation *kernel);
 
   /// Declares the dynamic shared memory of the module (alignment 1024, which
   /// the 128-byte swizzle needs) and the kernel, and enters its first block.
@@ -48,8 +49,7 @@ public:
 
   Type i1, i32, i64, f32;
 
-  //===--- Control flow
-  //-----------------------------------------------------===//
+  //===--- Control flow ---===//
   Block *newBlock(TypeRange types = {});
   void enter(Block *block);
   void br(Block *dest, ValueRange args = {});
@@ -60,9 +60,9 @@ public:
   }
   void ret();
 
-  //===--- Integers
-  //---------------------------------------------------------===//
+  //===--- Integers ---===//
   Value c1(bool v);
+  Value c16(int64_t v);
   Value c32(int64_t v);
   Value c64(int64_t v);
   Value add(Value a, Value b);
@@ -92,15 +92,21 @@ public:
   Value cmp(Cmp pred, Value a, Value b);
   Value cmp(Cmp pred, Value a, int64_t b);
   Value select(Value cond, Value a, Value b);
+  /// A value that nothing uses.
+  Value poison(Type type);
 
-  //===--- Floating point
-  //---------------------------------------------------===//
+  //===--- Floating point ---===//
   Value cf(float v);
   Value negInf();
   Value fadd(Value a, Value b);
   Value fmul(Value a, Value b);
   Value fma(Value a, Value b, Value c);
   Value fmax(Value a, Value b);
+  Value fmin(Value a, Value b);
+  Value fabs(Value a);
+  /// Rounded to nearest.
+  Value sqrt(Value a);
+  Value rsqrt(Value a);
   Value fneg(Value a);
   Value fcmpEq(Value a, Value b);
   /// 2^a, ex2.approx.ftz (PTX ISA: 2 ulp; -inf gives 0).
@@ -112,8 +118,7 @@ public:
   /// low half.
   Value pack16(Value lo, Value hi, bool bf16);
 
-  //===--- Memory
-  //-----------------------------------------------------------===//
+  //===--- Memory ---===//
   Value sharedBase();
   Value gepBytes(Value base, Value byteOffset);
   Value gepBytes(Value base, int64_t byteOffset);
@@ -124,9 +129,15 @@ public:
   Value intToShared(Value addr);
   Value extractElement(Value vec, unsigned i);
   Type vec2i32();
+  /// The same bits as another type.
+  Value bitcast(Value v, Type type);
+  /// The address of a global buffer.
+  Type globalPointer();
+  /// The two 16-bit values of an i32, the low one first.
+  std::pair<Value, Value> unpack16(Value packed, Type element);
+  Value repack16(Value lo, Value hi);
 
-  //===--- Warp and block
-  //---------------------------------------------------===//
+  //===--- Warp and block ---===//
   Value tid();
   Value ctaid();
   Value nctaid();
@@ -145,8 +156,7 @@ public:
   void barrierArrive(Value id, unsigned threads);
   void setMaxRegisters(unsigned count, bool increase);
 
-  //===--- mbarrier
-  //---------------------------------------------------------===//
+  //===--- mbarrier ---===//
   void mbarInit(Value bar, unsigned count);
   void fenceMbarInit();
   void mbarArrive(Value bar);
@@ -154,8 +164,7 @@ public:
   void mbarExpectTxIf(Value bar, unsigned bytes, Value pred);
   void mbarWait(Value bar, Value parity);
 
-  //===--- Bulk copies
-  //------------------------------------------------------===//
+  //===--- Bulk copies ---===//
   void prefetchTensorMap(Value map);
   void tmaLoadIf(Value dst, Value map, Value bar, ValueRange coords,
                  uint64_t cachePolicy, Value pred);
@@ -165,8 +174,7 @@ public:
   void fenceProxyAsync();
   void stmatrix4(Value ptr, ArrayRef<Value> regs);
 
-  //===--- Warpgroup matrix multiply
-  //----------------------------------------===//
+  //===--- Warpgroup matrix multiply ---===//
   void wgmmaFence();
   void wgmmaCommit();
   /// Waits until at most `pending` groups are in flight; the values pass
@@ -174,25 +182,32 @@ public:
   Values wgmmaWait(unsigned pending, ArrayRef<Value> values);
   /// As wgmmaFence(), with values that pass through.
   Values wgmmaFence(ArrayRef<Value> values);
-  /// acc = A B (first) or acc += A B, m64 n `n` k16, both operands K-major in
-  /// shared memory. `acc` is a struct of n/2 f32.
+  /// acc = A B (first) or acc += A B, m64 n `n` k16, both operands in shared
+  /// memory, A K-major, B K-major or, with `transposedB`, MN-major. `acc` is a
+  /// struct of n/2 f32.
   Value wgmmaSS(Value descA, Value descB, Value acc, unsigned n, bool first,
-                bool bf16);
-  /// acc += A B, m64 n `n` k16, A (4 x i32) in registers, B MN-major in shared
-  /// memory.
+                bool bf16, bool transposedB = false);
+  /// acc = A B (first) or acc += A B, m64 n `n` k16, A (4 x i32) in registers,
+  /// B MN-major in shared memory or, if not `transposedB`, K-major.
   Values wgmmaRS(ArrayRef<Value> a, Value descB, ArrayRef<Value> acc,
-                 unsigned n, bool bf16);
+                 unsigned n, bool first, bool bf16, bool transposedB = true);
+  Value undefF32();
   Value undefAcc(unsigned n);
+  Value packAcc(ArrayRef<Value> acc);
   Values unpackAcc(Value acc, unsigned n);
 
-  //===--- Inline PTX
-  //-------------------------------------------------------===//
+  //===--- Inline PTX ---===//
   /// One instruction under a predicate; operands are $0, $1, ...
   void ptxIf(StringRef code, ValueRange operands, Value pred);
   /// Inline assembly with one i32 result ($0), operands from $1.
   Value ptx32(StringRef code, ValueRange operands);
   /// Reads an i32 from global memory where `pred`, else gives `otherwise`.
   Value loadGlobalIf(Value ptr, int32_t otherwise, Value pred);
+  /// Reads 16 bits, 32 bits or 4 x 32 bits from read-only global memory where
+  /// `pred`, else gives `otherwise` (one i16 or i32, for all four words).
+  Value loadGlobal16If(Value ptr, Value otherwise, Value pred);
+  Value loadGlobal32If(Value ptr, Value otherwise, Value pred);
+  Values loadGlobal128If(Value ptr, Value otherwise, Value pred);
 
 private:
   /// Inline assembly whose `tied` operands are read and written.
@@ -202,6 +217,10 @@ private:
 
   OpBuilder &builder;
   Location loc;
+  /// Inline assembly without side effects on memory order, with results.
+  Values asmResults(StringRef text, StringRef constraints, TypeRange results,
+                    ValueRange operands);
+
   Operation *func = nullptr;
   Region *body = nullptr;
   Operation *shared = nullptr;
@@ -211,4 +230,4 @@ private:
 
 } // namespace mlir::pbs
 
-#endif // PBS_LIB_CONVERSION_PBSTONVVM_KERNELBUILDER_H
+#endif // PBS_CONVERSION_KERNELBUILDER_KERNELBUILDER_H
