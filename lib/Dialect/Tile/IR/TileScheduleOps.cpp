@@ -56,14 +56,16 @@ LogicalResult RingCreateOp::verify() {
 
 int64_t RingCreateOp::getScratchBytes(ConfigAttr) {
   RingType type = getRing().getType();
-  int64_t slot = type.getScalars().size() * 4 + 2 * kBarrierBytes;
-  if (BufferType buffer = type.getBuffer())
-    slot += buffer.getSizeInBytes();
-  return type.getStages() * slot;
+  BufferType buffer = type.getBuffer();
+  return buffer ? type.getStages() * buffer.getSizeInBytes() : 0;
 }
 
-int64_t RingCreateOp::getScratchAlignment() {
-  return getRing().getType().getBuffer() ? kSwizzleAlignment : kBarrierBytes;
+int64_t RingCreateOp::getScratchAlignment() { return kSwizzleAlignment; }
+
+int64_t RingCreateOp::getControlBytes() {
+  RingType type = getRing().getType();
+  return type.getStages() *
+         (2 * kBarrierBytes + type.getScalars().size() * kScalarBytes);
 }
 
 bool RingCreateOp::keepsScratch() { return true; }

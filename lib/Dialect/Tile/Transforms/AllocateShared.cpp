@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A walk: the order of the ops is the order of the bytes, with the largest
-// alignment first, so that tiles leave no holes.
+// alignment first and barriers last, so that tiles leave no holes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,6 +57,16 @@ struct AllocateSharedPass final
         op.setScratchOffset(offset);
       end = offset + region.bytes;
     }
+    SmallVector<std::pair<SharedScratchOpInterface, int64_t>> controls;
+    func.walk([&](SharedScratchOpInterface op) {
+      int64_t bytes = op.getControlBytes();
+      if (bytes == 0)
+        return;
+      int64_t offset = llvm::alignTo(end, kBarrierBytes);
+      op.setControlOffset(offset);
+      controls.push_back({op, bytes});
+      end = offset + bytes;
+    });
     if (end > int64_t(info->sharedBytesPerBlock)) {
       InFlightDiagnostic error =
           func.emitOpError()
@@ -66,6 +76,10 @@ struct AllocateSharedPass final
         error.attachNote(region.ops.front()->getLoc())
             << "'" << region.ops.front()->getName() << "' takes "
             << region.bytes << " bytes";
+      for (auto [op, bytes] : controls)
+        error.attachNote(op->getLoc())
+            << "'" << op->getName() << "' takes " << bytes
+            << " bytes of barriers and scalars";
       return signalPassFailure();
     }
     func.setSharedBytes(end);

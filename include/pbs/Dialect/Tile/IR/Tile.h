@@ -32,6 +32,8 @@ constexpr int64_t kWarpThreads = 32;
 constexpr int64_t kWarpRows = 16;
 /// Bytes of an mbarrier.
 constexpr int64_t kBarrierBytes = 8;
+/// Bytes of a scalar in a slot of a ring.
+constexpr int64_t kScalarBytes = 4;
 /// Alignment that the 128-byte swizzle needs (PTX ISA, "Swizzling modes").
 constexpr int64_t kSwizzleAlignment = 1024;
 } // namespace mlir::tile

@@ -24,6 +24,9 @@ def Tile_SharedScratchOpInterface : OpInterface<"SharedScratchOpInterface"> {
                     (ins "::mlir::tile::ConfigAttr":$config)>,
     InterfaceMethod<"Alignment of these bytes.",
                     "int64_t", "getScratchAlignment", (ins), "", "return 16;">,
+    InterfaceMethod<"Bytes of barriers and scalars, which lie apart from tiles so"
+                    " that the alignment of tiles leaves no holes; 0 if none.",
+                    "int64_t", "getControlBytes", (ins), "", "return 0;">,
     InterfaceMethod<"Whether something else reads or writes these bytes after "
                     "the op, so that no other op may share them.",
                     "bool", "keepsScratch", (ins), "", "return false;">,
@@ -31,6 +34,17 @@ def Tile_SharedScratchOpInterface : OpInterface<"SharedScratchOpInterface"> {
                     "std::optional<int64_t>", "getScratchOffset", (ins), "", [{
       auto offset = $_op->template getAttrOfType<::mlir::IntegerAttr>("offset");
       return offset ? std::optional<int64_t>(offset.getInt()) : std::nullopt;
+    }]>,
+    InterfaceMethod<"Offset of barriers and scalars, once placed.",
+                    "std::optional<int64_t>", "getControlOffset", (ins), "", [{
+      auto offset =
+          $_op->template getAttrOfType<::mlir::IntegerAttr>("control_offset");
+      return offset ? std::optional<int64_t>(offset.getInt()) : std::nullopt;
+    }]>,
+    InterfaceMethod<"Places barriers and scalars.",
+                    "void", "setControlOffset", (ins "int64_t":$offset), "", [{
+      $_op->setAttr("control_offset", ::mlir::IntegerAttr::get(
+          ::mlir::IntegerType::get($_op->getContext(), 64), offset));
     }]>,
     InterfaceMethod<"Places the bytes.",
                     "void", "setScratchOffset", (ins "int64_t":$offset), "", [{

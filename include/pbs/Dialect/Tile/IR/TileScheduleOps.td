@@ -133,13 +133,14 @@ def Tile_GridSizeOp : Tile_Op<"grid_size", [Pure]> {
 
 def Tile_RingCreateOp : Tile_Op<"ring_create", [
     DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
-        ["getScratchBytes", "getScratchAlignment", "keepsScratch"]>,
+        ["getScratchBytes", "getScratchAlignment", "getControlBytes",
+         "keepsScratch"]>,
     MemoryEffects<[MemAlloc<Tile_Sync>]>]> {
   let summary = "Make a ring";
   let description = [{
-    In the entry block of the kernel. Its bytes hold the tiles of all slots, then
-    the scalars of all slots, then a full and an empty barrier (PTX ISA,
-    mbarrier) for each slot.
+    In the entry block of the kernel. At `offset` lie the tiles of all slots; at
+    `control_offset` a full barrier (PTX ISA, mbarrier) for each slot, an empty
+    one for each, then the scalars of all slots.
 
     Example:
 
@@ -151,7 +152,8 @@ def Tile_RingCreateOp : Tile_Op<"ring_create", [
     }
     ```
   }];
-  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let arguments = (ins OptionalAttr<I64Attr>:$offset,
+                       OptionalAttr<I64Attr>:$control_offset);
   let results = (outs Tile_RingType:$ring);
   let assemblyFormat = "attr-dict `:` type($ring)";
   let hasVerifier = 1;

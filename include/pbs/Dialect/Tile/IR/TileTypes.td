@@ -26,6 +26,12 @@ def Tile_GlobalType : Tile_Type<"Global", "global"> {
                         "::mlir::Type":$elementType);
   let assemblyFormat = "`<` custom<ShapeAndElementType>($shape, $elementType) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    int64_t getRank() const { return getShape().size(); }
+    bool isDynamicDim(int64_t dim) const {
+      return ShapedType::isDynamic(getShape()[dim]);
+    }
+  }];
 }
 
 def Tile_BufferType : Tile_Type<"Buffer", "buffer"> {

@@ -16,8 +16,8 @@ def AllocateSharedPass : Pass<"tile-allocate-shared", "::mlir::tile::FuncOp"> {
   let summary = "Place everything that lies in shared memory";
   let description = [{
     Needs a configuration. Gives each op that needs
-    shared memory (`SharedScratchOpInterface`) its `offset`, and the function its
-    `shared_bytes`.
+    shared memory (`SharedScratchOpInterface`) its `offset` and rings their
+    `control_offset`, and the function its `shared_bytes`.
 
     Rings and staging of stores keep their bytes, so each has its own. Of the
     others, ops of the same kind and the same size have the same bytes: they
@@ -37,8 +37,8 @@ def AllocateSharedPass : Pass<"tile-allocate-shared", "::mlir::tile::FuncOp"> {
     }
     ```
 
-    gives the ring `{offset = 0 : i64}`, and the function `shared_bytes = 40`: two
-    scalars and four barriers.
+    gives the ring `{control_offset = 0 : i64}`, and the function `shared_bytes =
+    40`: two scalars and four barriers.
   }];
   let options = [
     Option<"chip", "chip", "std::string", /*default=*/"\"sm_90a\"",
