@@ -16,6 +16,7 @@
 #include "pbs/Conversion/PBSToNVVM/Passes.h"
 #include "pbs/Conversion/PBSToPlan/Passes.h"
 #include "pbs/Conversion/PBSToTile/Passes.h"
+#include "pbs/Conversion/TileToNVVM/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
@@ -94,6 +95,7 @@ void pbs::registerPasses() {
   registerPBSToCPUPasses();
   registerPBSToNVVMPasses();
   tile::registerTilePasses();
+  tile::registerTileToNVVMPasses();
 }
 
 void pbs::registerDialects(DialectRegistry &registry) {

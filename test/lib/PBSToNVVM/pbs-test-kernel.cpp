@@ -1,11 +1,11 @@
-//===- pbs-test-kernel.cpp - Print or assemble one kernel
-//--------------------===//
+//===- pbs-test-kernel.cpp - Print or assemble one kernel -----------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Builds one GPU kernel from flags, so that lit and the GPU scripts see it
-// without a front end: as IR, as PTX, or as cubin with ptxas' report.
+// Builds one GPU kernel from flags, or reads a module of kernels in the LLVM
+// and NVVM dialects, so that lit and the GPU scripts see it without a front
+// end: as IR, as PTX, or as cubin with ptxas' report.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,20 +14,27 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
 #include "pbs/Conversion/PBSToNVVM/AttentionKernel.h"
 #include "pbs/Conversion/PBSToNVVM/BlockListKernels.h"
 #include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Target/Ptxas.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
 namespace cl = llvm::cl;
 
-static cl::opt<std::string> kernelKind(cl::Positional, cl::init("attention"),
-                                       cl::desc("attention | block-list"));
+static cl::opt<std::string>
+    kernelKind(cl::Positional, cl::init("attention"),
+               cl::desc("attention | block-list | file"));
+static cl::opt<std::string> input("input", cl::init("-"),
+                                  cl::desc("the module, for 'file'"));
 static cl::opt<int64_t> headDim("head-dim", cl::init(128));
 static cl::opt<bool> f16("f16", cl::desc("f16 instead of bf16"));
 static cl::opt<bool> causal("causal");
@@ -74,10 +81,53 @@ static void printParams(const mlir::pbs::KernelInfo &kernel, raw_ostream &os) {
      << kernel.sharedBytes << "\n";
 }
 
+static LogicalResult emitModule(ModuleOp module,
+                                const mlir::pbs::KernelInfo *kernel) {
+  std::error_code error;
+  llvm::ToolOutputFile file(output, error, llvm::sys::fs::OF_None);
+  if (error) {
+    llvm::errs() << "cannot open " << output << ": " << error.message() << "\n";
+    return failure();
+  }
+  file.keep();
+  if (emit == "mlir") {
+    module->print(file.os());
+    if (kernel)
+      printParams(*kernel, file.os());
+    return success();
+  }
+  FailureOr<std::string> ptx = mlir::pbs::translateGpuModulesToPtx(module, {});
+  if (failed(ptx))
+    return failure();
+  if (emit == "ptx") {
+    file.os() << *ptx;
+    return success();
+  }
+  ::pbs::PtxasOptions options;
+  options.path = ptxas;
+  ::pbs::PtxasResult result = ::pbs::assemblePtx(*ptx, options);
+  llvm::errs() << result.log;
+  if (!result.error.empty()) {
+    llvm::errs() << result.error << "\n";
+    return failure();
+  }
+  file.os() << result.cubin;
+  return success();
+}
+
 static LogicalResult run() {
   DialectRegistry registry;
+  registry.insert<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect,
+                  plan::PlanDialect, tile::TileDialect>();
   mlir::pbs::registerPtxTranslations(registry);
   MLIRContext context(registry);
+  if (kernelKind == "file") {
+    llvm::SourceMgr sources;
+    SourceMgrDiagnosticHandler handler(sources, &context);
+    OwningOpRef<ModuleOp> module =
+        parseSourceFile<ModuleOp>(input.getValue(), sources, &context);
+    return module ? emitModule(*module, nullptr) : failure();
+  }
   context.loadDialect<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect>();
   OpBuilder builder(&context);
   Location loc = builder.getUnknownLoc();
@@ -106,41 +156,12 @@ static LogicalResult run() {
     spec.schedule.consumerRegisters = consumerRegisters;
     kernel = mlir::pbs::buildAttentionKernel(builder, loc, spec);
   } else {
-    llvm::errs() << "expected attention or block-list, got " << kernelKind
+    llvm::errs() << "expected attention, block-list or file, got " << kernelKind
                  << "\n";
   }
   if (failed(kernel) || failed(verify(*module)))
     return failure();
-
-  std::error_code error;
-  llvm::ToolOutputFile file(output, error, llvm::sys::fs::OF_None);
-  if (error) {
-    llvm::errs() << "cannot open " << output << ": " << error.message() << "\n";
-    return failure();
-  }
-  file.keep();
-  if (emit == "mlir") {
-    module->print(file.os());
-    printParams(*kernel, file.os());
-    return success();
-  }
-  FailureOr<std::string> ptx = mlir::pbs::translateGpuModulesToPtx(*module, {});
-  if (failed(ptx))
-    return failure();
-  if (emit == "ptx") {
-    file.os() << *ptx;
-    return success();
-  }
-  ::pbs::PtxasOptions options;
-  options.path = ptxas;
-  ::pbs::PtxasResult result = ::pbs::assemblePtx(*ptx, options);
-  llvm::errs() << result.log;
-  if (!result.error.empty()) {
-    llvm::errs() << result.error << "\n";
-    return failure();
-  }
-  file.os() << result.cubin;
-  return success();
+  return emitModule(*module, &*kernel);
 }
 
 int main(int argc, char **argv) {

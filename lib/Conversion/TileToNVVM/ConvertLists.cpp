@@ -1,0 +1,192 @@
+//===- ConvertLists.cpp - Key blocks of bit rows and ranges ---------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A list is (address of the row, full, end), or (full, end) for a range. A
+// place in a bit row is (bits of the word that are left, number of the next
+// word, pass): pass 0 visits [full, end), pass 1 [0, full). A place in a range
+// is the next block, twice unused.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelContext.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// Bits of word `word` whose block lies in [begin, end).
+static Value getRangeMask(KernelBuilder &b, Value begin, Value end,
+                          Value word) {
+  // Bits below x, clamped to the word; 64-bit so that a shift by 32 is defined.
+  auto below = [&](Value x) {
+    Value bit = b.sub(x, b.mul(word, 32));
+    bit = b.smin(b.smax(bit, b.c32(0)), b.c32(32));
+    return b.trunc32(b.add(b.shl(b.c64(1), b.zext64(bit)), -1));
+  };
+  return b.and_(below(end), b.xor_(below(begin), -1));
+}
+
+static Value loadWord(KernelBuilder &b, Value row, Value word, Value pred) {
+  return b.loadGlobalIf(b.gepBytes(row, b.mul(b.zext64(word), 4)), 0, pred);
+}
+
+static bool isRange(Value list) {
+  return cast<ListType>(list.getType()).getKind() == ListKind::Range;
+}
+
+namespace {
+struct ConvertBitList : KernelPattern<BitListOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(BitListOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Values indices;
+    for (ValueRange index : adaptor.getIndices())
+      indices.push_back(index.front());
+    Values list{kernel.getAddress(b, op.getSource(), indices),
+                adaptor.getFull().front(), adaptor.getEnd().front()};
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{list});
+    return success();
+  }
+};
+
+struct ConvertRangeList : KernelPattern<RangeListOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(RangeListOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Values list{adaptor.getFull().front(), adaptor.getEnd().front()};
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{list});
+    return success();
+  }
+};
+
+struct ConvertListSize : KernelPattern<ListSizeOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(ListSizeOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Value count, masked;
+    if (isRange(op.getList())) {
+      Value full = adaptor.getList()[0], end = adaptor.getList()[1];
+      count = end;
+      masked = b.smax(b.sub(end, full), b.c32(0));
+    } else {
+      std::tie(count, masked) =
+          countBits(b, rewriter, op.getLoc(), adaptor.getList());
+    }
+    // Where nothing is listed, one block behind all keys is visited.
+    Value none = b.cmp(Cmp::EQ, count, 0);
+    rewriter.replaceOp(op, {b.select(none, b.c32(1), count),
+                            b.select(none, b.c32(1), masked)});
+    return success();
+  }
+
+  /// Counts 32 words at a time, one for each lane.
+  std::pair<Value, Value> countBits(KernelBuilder &b,
+                                    ConversionPatternRewriter &rewriter,
+                                    Location loc, ValueRange list) const {
+    Value row = list[0], full = list[1], end = list[2];
+    Value words = b.lshr(b.add(end, 31), 5);
+    Value lane = kernel.lane;
+    auto loop = scf::ForOp::create(
+        rewriter, loc, b.c32(0), words, b.c32(kWarpThreads),
+        ValueRange{b.c32(0), b.c32(0)},
+        [&](OpBuilder &, Location, Value base, ValueRange sums) {
+          Value word = b.add(base, lane);
+          Value bits = loadWord(b, row, word, b.cmp(Cmp::LT, word, words));
+          Value inFull =
+              b.popc(b.and_(bits, getRangeMask(b, b.c32(0), full, word)));
+          Value inMasked =
+              b.popc(b.and_(bits, getRangeMask(b, full, end, word)));
+          scf::YieldOp::create(
+              rewriter, loc,
+              ValueRange{b.add(sums[0], inFull), b.add(sums[1], inMasked)});
+        });
+    Value masked = b.reduxAdd(loop.getResult(1));
+    return {b.add(b.reduxAdd(loop.getResult(0)), masked), masked};
+  }
+};
+
+struct ConvertListBegin : KernelPattern<ListBeginOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(ListBeginOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Values cursor;
+    if (isRange(op.getList()))
+      cursor = {b.add(adaptor.getList()[1], -1), b.c32(0), b.c32(0)};
+    else
+      cursor = {b.c32(0), b.lshr(adaptor.getList()[1], 5), b.c32(0)};
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{cursor});
+    return success();
+  }
+};
+
+struct ConvertListNext : KernelPattern<ListNextOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(ListNextOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    ValueRange list = adaptor.getList(), cursor = adaptor.getCursor();
+    if (isRange(op.getList())) {
+      Value none = b.cmp(Cmp::LT, cursor[0], 0);
+      Value block = b.select(none, list[1], cursor[0]);
+      Values next{b.add(cursor[0], -1), cursor[1], cursor[2]};
+      rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{{block}, next});
+      return success();
+    }
+
+    Value row = list[0], full = list[1], end = list[2];
+    Location loc = op.getLoc();
+    SmallVector<Type> types(3, b.i32);
+    // Reads words until one has a bit or both passes are over.
+    auto loop = scf::WhileOp::create(
+        rewriter, loc, types, cursor,
+        [&](OpBuilder &, Location, ValueRange at) {
+          Value more =
+              b.and_(b.cmp(Cmp::EQ, at[0], 0), b.cmp(Cmp::LT, at[2], 2));
+          scf::ConditionOp::create(rewriter, loc, more, at);
+        },
+        [&](OpBuilder &, Location, ValueRange at) {
+          Value word = at[1], pass = at[2];
+          Value first = b.cmp(Cmp::EQ, pass, 0);
+          Value begin = b.select(first, full, b.c32(0));
+          Value stop = b.select(first, end, full);
+          Value inside = b.cmp(Cmp::LT, word, b.lshr(b.add(stop, 31), 5));
+          Value bits = b.and_(loadWord(b, row, word, inside),
+                              getRangeMask(b, begin, stop, word));
+          scf::YieldOp::create(
+              rewriter, loc,
+              ValueRange{b.select(inside, bits, b.c32(0)),
+                         b.select(inside, b.add(word, 1), b.c32(0)),
+                         b.select(inside, pass, b.add(pass, 1))});
+        });
+    Value bits = loop.getResult(0), word = loop.getResult(1);
+    Value block = b.add(b.mul(b.add(word, -1), 32), b.ctz(bits));
+    block = b.select(b.cmp(Cmp::EQ, bits, 0), end, block);
+    Values next{b.and_(bits, b.add(bits, -1)), word, loop.getResult(2)};
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{{block}, next});
+    return success();
+  }
+};
+} // namespace
+
+void tile::populateListPatterns(RewritePatternSet &patterns,
+                                const TypeConverter &converter,
+                                KernelContext &kernel) {
+  patterns.add<ConvertBitList, ConvertListBegin, ConvertListNext,
+               ConvertListSize, ConvertRangeList>(
+      converter, patterns.getContext(), kernel);
+}

@@ -1,0 +1,234 @@
+//===- ConvertRings.cpp - Rings, turns and the grid -----------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Step s of a ring uses slot s mod stages. Its barriers complete a phase in
+// each round, and the parity of round s / stages says which one to wait for
+// (PTX ISA, mbarrier).
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelContext.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// L2 cache policies as createpolicy makes them: for what is read once, and for
+/// what other items read again.
+static constexpr uint64_t kEvictFirst = 0x12F0000000000000;
+static constexpr uint64_t kEvictLast = 0x14F0000000000000;
+
+namespace {
+/// One slot of a ring.
+class Slot {
+public:
+  Slot(KernelBuilder &b, Value ring, Value step)
+      : layout(ring.getDefiningOp<RingCreateOp>()), b(b),
+        index(b.and_(step, layout.stages - 1)),
+        parity(b.and_(b.lshr(step, llvm::Log2_64(layout.stages)), 1)) {}
+
+  Value full() { return at(layout.full, kBarrierBytes); }
+  Value empty() { return at(layout.empty, kBarrierBytes); }
+  Value scalar(int64_t i) {
+    return b.gepBytes(at(layout.scalars, 4 * layout.scalarTypes.size()), 4 * i);
+  }
+  Value tile() { return at(layout.tiles, layout.buffer.getSizeInBytes()); }
+  /// Bytes from the first tile to this one.
+  Value tileOffset() { return b.mul(index, layout.buffer.getSizeInBytes()); }
+
+  RingLayout layout;
+
+private:
+  Value at(int64_t offset, int64_t stride) {
+    return b.gepBytes(b.sharedBase(), b.add(b.mul(index, stride), offset));
+  }
+
+  KernelBuilder &b;
+  Value index;
+
+public:
+  Value parity;
+};
+
+struct ConvertRingPush : KernelPattern<RingPushOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(RingPushOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Slot slot(b, op.getRing(), adaptor.getStep().front());
+    // The first round finds all slots empty.
+    b.mbarWait(slot.empty(), b.xor_(slot.parity, 1));
+    for (auto [i, scalar] : llvm::enumerate(adaptor.getScalars()))
+      b.ptxIf("st.volatile.shared.b32 [$0], $1;",
+              {slot.scalar(i), b.bitcast(scalar.front(), b.i32)},
+              kernel.elected);
+    if (!op.getSource()) {
+      b.mbarArriveIf(slot.full(), kernel.elected);
+      rewriter.eraseOp(op);
+      return success();
+    }
+
+    BufferType buffer = slot.layout.buffer;
+    int64_t elementBytes = buffer.getElementType().getIntOrFloatBitWidth() / 8;
+    int64_t boxElements = buffer.getSwizzle() / elementBytes;
+    int64_t boxBytes = buffer.getShape()[0] * buffer.getSwizzle();
+    Value full = slot.full();
+    b.mbarExpectTxIf(full, buffer.getSizeInBytes(), kernel.elected);
+    const GlobalParams &global = kernel.getGlobal(op.getSource());
+    SmallVector<int64_t, 4> box{boxElements, buffer.getShape()[0], 1, 1};
+    const auto *map =
+        llvm::find_if(global.maps, [&](const GlobalParams::Map &candidate) {
+          return candidate.box == box &&
+                 candidate.swizzle == buffer.getSwizzle();
+        });
+    // Innermost dimension first.
+    Values coordinates;
+    for (ValueRange index : llvm::reverse(adaptor.getIndices()))
+      coordinates.push_back(index.front());
+    Value firstColumn = coordinates[0];
+    for (int64_t i = 0; i < buffer.getShape()[1] / boxElements; ++i) {
+      coordinates[0] = b.add(firstColumn, i * boxElements);
+      b.tmaLoadIf(b.gepBytes(slot.tile(), i * boxBytes), b.param(map->param),
+                  full, coordinates, global.isReused ? kEvictLast : kEvictFirst,
+                  kernel.elected);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertRingWait : KernelPattern<RingWaitOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(RingWaitOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Slot slot(b, op.getRing(), adaptor.getStep().front());
+    b.mbarWait(slot.full(), slot.parity);
+    SmallVector<Values> results;
+    if (op.getTile())
+      results.push_back({b.add(b.ptrToInt(b.sharedBase()), slot.layout.tiles),
+                         slot.tileOffset()});
+    for (auto [i, scalar] : llvm::enumerate(op.getScalars())) {
+      if (scalar.use_empty()) {
+        results.push_back({b.poison(scalar.getType())});
+        continue;
+      }
+      // Equal in all lanes, which ptxas learns from the reduction.
+      Value word = b.uniform(b.loadVolatile(slot.scalar(i), b.i32));
+      results.push_back({b.bitcast(word, scalar.getType())});
+    }
+    rewriter.replaceOpWithMultiple(op, std::move(results));
+    return success();
+  }
+};
+
+struct ConvertRingRelease : KernelPattern<RingReleaseOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(RingReleaseOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Slot slot(b, op.getRing(), adaptor.getStep().front());
+    if (slot.layout.scalarTypes.empty()) {
+      b.mbarArriveIf(slot.empty(), kernel.signals);
+    } else {
+      // All lanes have read the scalars.
+      b.syncWarp();
+      b.mbarArriveIf(slot.empty(), b.cmp(Cmp::EQ, kernel.lane, 0));
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertTurnWait : KernelPattern<TurnWaitOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(TurnWaitOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    b.barrier(b.add(kernel.warpgroup, kTurnBarrier),
+              kernel.getConsumerThreads());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertTurnPass : KernelPattern<TurnPassOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(TurnPassOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    b.barrierArrive(b.sub(b.c32(kTurnBarrier + 1), kernel.warpgroup),
+                    kernel.getConsumerThreads());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertFetchItem : KernelPattern<FetchItemOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(FetchItemOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Value drawn =
+        b.ptx32("{\nmov.b32 $0, 0;\n@$2 atom.global.add.u32 $0, [$1], 1;\n}",
+                {kernel.getAddress(b, op.getCounter(), {}),
+                 b.cmp(Cmp::EQ, kernel.lane, 0)});
+    // Lane 0 tells the others right before the first use, so that the latency
+    // hides behind what lies between.
+    Operation *firstUser = nullptr;
+    for (Operation *user : op.getResult().getUsers()) {
+      Operation *ancestor = op->getBlock()->findAncestorOpInBlock(*user);
+      if (ancestor && (!firstUser || ancestor->isBeforeInBlock(firstUser)))
+        firstUser = ancestor;
+    }
+    if (firstUser)
+      rewriter.setInsertionPoint(firstUser);
+    rewriter.replaceOp(op, b.shflIdx(drawn, b.c32(0)));
+    return success();
+  }
+};
+
+struct ConvertBlockId : KernelPattern<BlockIdOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(BlockIdOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op, kernel.builder(rewriter, op.getLoc()).ctaid());
+    return success();
+  }
+};
+
+struct ConvertGridSize : KernelPattern<GridSizeOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(GridSizeOp op, OneToNOpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOp(op, kernel.builder(rewriter, op.getLoc()).nctaid());
+    return success();
+  }
+};
+} // namespace
+
+void tile::populateRingPatterns(RewritePatternSet &patterns,
+                                const TypeConverter &converter,
+                                KernelContext &kernel) {
+  patterns.add<ConvertBlockId, ConvertFetchItem, ConvertGridSize,
+               ConvertRingPush, ConvertRingRelease, ConvertRingWait,
+               ConvertTurnPass, ConvertTurnWait>(converter,
+                                                 patterns.getContext(), kernel);
+}

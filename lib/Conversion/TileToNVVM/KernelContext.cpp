@@ -1,0 +1,199 @@
+//===- KernelContext.cpp - Which thread holds what ------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelContext.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+static int64_t getNumElements(RankedTensorType type, ConfigAttr config) {
+  Attribute layout = type.getEncoding();
+  ArrayRef<int64_t> shape = type.getShape();
+  // Two rows of a thread, and every fourth pair of columns.
+  if (isa<AccAttr>(layout))
+    return shape[1] / 2;
+  if (isa<QuadAttr, RowAttr>(layout))
+    return 2;
+  if (isa<ColAttr>(layout))
+    return shape[0] / 4;
+  if (isa<LaneAttr>(layout))
+    return shape[0] / kWarpgroupThreads;
+  return shape[0] * shape[1] / (config.getConsumers() * kWarpgroupThreads);
+}
+
+bool tile::isPacked(RankedTensorType type) {
+  return type.getElementTypeBitWidth() == 16 &&
+         isa<AccAttr, BlockedAttr>(type.getEncoding());
+}
+
+int64_t tile::getNumValues(RankedTensorType type, ConfigAttr config) {
+  return getNumElements(type, config) / (isPacked(type) ? 2 : 1);
+}
+
+ThreadTypeConverter::ThreadTypeConverter(MLIRContext *context,
+                                         ConfigAttr config) {
+  auto i32 = IntegerType::get(context, 32);
+  addConversion([](Type type) { return type; });
+  addConversion(
+      [=](RankedTensorType type,
+          SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
+        Type scalar = isPacked(type) ? Type(i32) : type.getElementType();
+        results.append(getNumValues(type, config), scalar);
+        return success();
+      });
+  addConversion(
+      [=](InflightType type,
+          SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
+        return convertType(type.getType(), results);
+      });
+  addConversion(
+      [=](CursorType,
+          SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
+        results.append(3, i32);
+        return success();
+      });
+  // Address of the first slot, offset of the slot.
+  addConversion(
+      [=](BufferType,
+          SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
+        results.append(2, i32);
+        return success();
+      });
+  addConversion(
+      [=](ListType type,
+          SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
+        if (type.getKind() == ListKind::Bits) {
+          OpBuilder builder(context);
+          results.push_back(
+              KernelBuilder(builder, builder.getUnknownLoc()).globalPointer());
+        }
+        results.append(2, i32);
+        return success();
+      });
+  auto materialize = [](OpBuilder &builder, Type type, ValueRange inputs,
+                        Location loc) -> Value {
+    return UnrealizedConversionCastOp::create(builder, loc, type, inputs)
+        .getResult(0);
+  };
+  addSourceMaterialization(materialize);
+}
+
+Values tile::unpackElements(KernelBuilder &b, RankedTensorType type,
+                            ValueRange values) {
+  if (!isPacked(type))
+    return Values(values);
+  Values elements;
+  for (Value value : values) {
+    auto [lo, hi] = b.unpack16(value, type.getElementType());
+    elements.append({lo, hi});
+  }
+  return elements;
+}
+
+Values tile::packElements(KernelBuilder &b, RankedTensorType type,
+                          ValueRange values) {
+  if (!isPacked(type))
+    return Values(values);
+  Values pairs;
+  for (size_t i = 0; i < values.size(); i += 2)
+    pairs.push_back(b.repack16(values[i], values[i + 1]));
+  return pairs;
+}
+
+//===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+SmallVector<Coordinate, 2> KernelContext::getCoordinates(KernelBuilder &b,
+                                                         RankedTensorType type,
+                                                         int64_t i) const {
+  Attribute layout = type.getEncoding();
+  // PTX ISA, "Register fragments for wgmma.mma_async.m64nNk16".
+  if (isa<AccAttr>(layout))
+    return {{row, 8 * (i / 2 % 2)}, {column, 8 * (i / 4) + i % 2}};
+  if (isa<QuadAttr>(layout))
+    return {{row, 8 * i}, {b.and_(lane, 3), 0}};
+  if (isa<RowAttr>(layout))
+    return {{row, 8 * i}};
+  if (isa<ColAttr>(layout))
+    return {{column, 8 * (i / 2) + i % 2}};
+  if (isa<LaneAttr>(layout))
+    return {{wgThread, kWarpgroupThreads * i}};
+  int64_t vector = cast<BlockedAttr>(layout).getVector();
+  int64_t perRow = type.getShape()[1] / vector;
+  int64_t threads = getConsumerThreads();
+  int64_t step = i / vector, inVector = i % vector;
+  if (perRow <= threads) {
+    // Every step is `threads / perRow` rows on, in the same columns.
+    Value vectorOfRow = b.and_(consumerThread, perRow - 1);
+    return {{b.lshr(consumerThread, llvm::Log2_64(perRow)),
+             threads / perRow * step},
+            {b.mul(vectorOfRow, vector), inVector}};
+  }
+  int64_t steps = perRow / threads;
+  return {{b.c32(0), step / steps},
+          {b.mul(consumerThread, vector),
+           step % steps * threads * vector + inVector}};
+}
+
+Value KernelContext::getOwner(KernelBuilder &b, RankedTensorType type) const {
+  Attribute layout = type.getEncoding();
+  if (isa<RowAttr>(layout))
+    return b.cmp(Cmp::EQ, column, 0);
+  if (isa<ColAttr>(layout))
+    return b.cmp(Cmp::LT, consumerThread, 4);
+  if (isa<LaneAttr>(layout) && config.getConsumers() > 1)
+    return b.cmp(Cmp::EQ, warpgroup, 0);
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+static Value getParam(const KernelContext &kernel, int64_t param) {
+  return kernel.kernel->getRegion(0).front().getArgument(param);
+}
+
+Value KernelContext::getExtent(KernelBuilder &b, Value global,
+                               int64_t dim) const {
+  int64_t size = cast<GlobalType>(global.getType()).getShape()[dim];
+  if (!ShapedType::isDynamic(size))
+    return b.c32(size);
+  return getParam(*this, getGlobal(global).extents[dim]);
+}
+
+Value KernelContext::getAddress(KernelBuilder &b, Value global,
+                                ValueRange indices) const {
+  auto type = cast<GlobalType>(global.getType());
+  const GlobalParams &params = getGlobal(global);
+  size_t last = type.getShape().size() - 1;
+  Value offset;
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    Value part = b.zext64(index);
+    if (dim != last)
+      part = b.mul(part, getParam(*this, params.strides + int64_t(dim)));
+    offset = offset ? b.add(offset, part) : part;
+  }
+  Value base = getParam(*this, params.pointer);
+  if (!offset)
+    return base;
+  int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;
+  return b.gepBytes(base, b.mul(offset, bytes));
+}
+
+RingLayout::RingLayout(RingCreateOp op)
+    : stages(op.getRing().getType().getStages()),
+      buffer(op.getRing().getType().getBuffer()),
+      scalarTypes(op.getRing().getType().getScalars()),
+      tiles(op.getOffset().value_or(0)), full(*op.getControlOffset()),
+      empty(full + stages * kBarrierBytes),
+      scalars(empty + stages * kBarrierBytes) {}

@@ -1,0 +1,412 @@
+//===- KernelEntry.cpp - Parameters and the first block of a kernel -------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From the uses of the arguments follows what is passed; from the plan.kernel
+// of the same name, if there is one, which buffer an argument is.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelContext.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "pbs/Conversion/TileToNVVM/Passes.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+using pbs::ParamKind;
+
+static constexpr int64_t kCounterBytes = 4;
+
+//===----------------------------------------------------------------------===//
+// Parameters
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Collects parameters and what the plan says of each.
+class ParamCollector {
+public:
+  explicit ParamCollector(FuncOp func);
+
+  /// Parameters of each argument.
+  SmallVector<GlobalParams> globals;
+  SmallVector<ParamKind> kinds;
+
+  /// How the kernel is launched.
+  plan::CUDACodeAttr makeCode(SymbolRefAttr symbol);
+  plan::KernelOp getPlanKernel() const { return planKernel; }
+
+private:
+  void bindBuffers();
+  void collectUses();
+  void addMap(Value global, ArrayRef<int64_t> box, int64_t swizzle);
+  void addPointer(Value global, int64_t strides);
+  void addExtent(Value global, int64_t dim);
+  int add(ParamKind kind, Attribute attribute) {
+    kinds.push_back(kind);
+    attributes.push_back(attribute);
+    return kinds.size() - 1;
+  }
+  int64_t getNumber(Value global) const {
+    return cast<BlockArgument>(global).getArgNumber();
+  }
+  AffineMap makeMap(ArrayRef<AffineExpr> results) {
+    return AffineMap::get(0, firstSymbols.back() + 1, results,
+                          func.getContext());
+  }
+
+  FuncOp func;
+  Builder builder;
+  plan::KernelOp planKernel;
+  /// Number of the buffer of each argument.
+  SmallVector<int64_t> buffers;
+  /// First symbol of each buffer and, last, their number.
+  SmallVector<int64_t> firstSymbols;
+  SmallVector<Attribute> scratch;
+  SmallVector<Attribute> attributes;
+};
+} // namespace
+
+ParamCollector::ParamCollector(FuncOp func)
+    : globals(func.getNumArguments()), func(func), builder(func.getContext()) {
+  auto module = func->getParentOfType<ModuleOp>();
+  planKernel = module.lookupSymbol<plan::KernelOp>(func.getSymName());
+  bindBuffers();
+  collectUses();
+}
+
+void ParamCollector::bindBuffers() {
+  int64_t numBuffers = 0, numSymbols = 0;
+  auto addBuffer = [&](int64_t rank) {
+    firstSymbols.push_back(numSymbols);
+    numSymbols += rank;
+    ++numBuffers;
+  };
+  if (planKernel) {
+    for (TypeRange types : {TypeRange(planKernel.getArgumentTypes()),
+                            TypeRange(planKernel.getResultTypes())})
+      for (Type type : types)
+        addBuffer(cast<RankedTensorType>(type).getRank());
+  } else {
+    for (auto [i, type] : llvm::enumerate(func.getArgumentTypes()))
+      if (!func.getArgAttr(i, kCounterAttrName))
+        addBuffer(cast<GlobalType>(type).getShape().size());
+  }
+  firstSymbols.push_back(numSymbols);
+  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    if (func.getArgAttr(i, kCounterAttrName)) {
+      buffers.push_back(numBuffers + scratch.size());
+      scratch.push_back(plan::ScratchAttr::get(
+          func.getContext(),
+          makeMap(builder.getAffineConstantExpr(kCounterBytes)),
+          /*zeroed=*/true));
+      continue;
+    }
+    auto number = func.getArgAttrOfType<IntegerAttr>(i, kBufferAttrName);
+    buffers.push_back(number ? number.getInt() : i);
+  }
+}
+
+void ParamCollector::addMap(Value global, ArrayRef<int64_t> box,
+                            int64_t swizzle) {
+  int64_t number = getNumber(global);
+  for (const GlobalParams::Map &map : globals[number].maps)
+    if (ArrayRef<int64_t>(map.box) == box && map.swizzle == swizzle)
+      return;
+  int param = add(ParamKind::TensorMap,
+                  plan::TensorMapAttr::get(func.getContext(), buffers[number],
+                                           box, swizzle));
+  globals[number].maps.push_back(
+      {SmallVector<int64_t, 4>(box), swizzle, param});
+}
+
+void ParamCollector::addPointer(Value global, int64_t strides) {
+  int64_t number = getNumber(global);
+  GlobalParams &params = globals[number];
+  if (params.pointer >= 0)
+    return;
+  MLIRContext *context = func.getContext();
+  params.pointer =
+      add(ParamKind::Pointer, plan::PointerAttr::get(context, buffers[number]));
+  for (int64_t dim = 0; dim < strides; ++dim) {
+    int param = add(ParamKind::I64,
+                    plan::StrideAttr::get(context, buffers[number], dim));
+    if (dim == 0)
+      params.strides = param;
+  }
+}
+
+void ParamCollector::addExtent(Value global, int64_t dim) {
+  auto type = cast<GlobalType>(global.getType());
+  int64_t number = getNumber(global);
+  SmallVectorImpl<int> &extents = globals[number].extents;
+  extents.resize(type.getShape().size(), -1);
+  if (extents[dim] >= 0 || !type.isDynamicDim(dim))
+    return;
+  AffineExpr symbol =
+      builder.getAffineSymbolExpr(firstSymbols[buffers[number]] + dim);
+  extents[dim] =
+      add(ParamKind::I32,
+          plan::IntegerAttr::get(func.getContext(), builder.getI32Type(),
+                                 makeMap(symbol)));
+}
+
+/// Loops around an op.
+static int64_t getDepth(Operation *op) {
+  int64_t depth = 0;
+  for (Operation *parent = op->getParentOp(); !isa<FuncOp>(parent);
+       parent = parent->getParentOp())
+    depth += isa<scf::ForOp, scf::WhileOp>(parent);
+  return depth;
+}
+
+void ParamCollector::collectUses() {
+  // Depth of the innermost load of each argument.
+  llvm::SmallDenseMap<int64_t, int64_t> depths;
+  func.walk([&](Operation *op) {
+    if (auto push = dyn_cast<RingPushOp>(op)) {
+      if (!push.getSource())
+        return;
+      BufferType buffer = push.getRing().getType().getBuffer();
+      int64_t width = buffer.getSwizzle() * 8 /
+                      buffer.getElementType().getIntOrFloatBitWidth();
+      addMap(push.getSource(), {width, buffer.getShape()[0], 1, 1},
+             buffer.getSwizzle());
+      int64_t &depth = depths[getNumber(push.getSource())];
+      depth = std::max(depth, getDepth(op));
+    } else if (auto store = dyn_cast<StoreOp>(op)) {
+      // Each warpgroup stores its own rows.
+      addMap(store.getTarget(), {kSwizzleElements, kWarpgroupRows, 1, 1},
+             kSwizzleBytes);
+    } else if (auto fetch = dyn_cast<FetchItemOp>(op)) {
+      addPointer(fetch.getCounter(), 0);
+    } else if (auto list = dyn_cast<BitListOp>(op)) {
+      addPointer(list.getSource(), list.getSource().getType().getRank() - 1);
+    } else if (isa<ReadOp, WriteOp>(op)) {
+      bool isRead = isa<ReadOp>(op);
+      Value global = op->getOperand(isRead ? 0 : 1);
+      auto tile = cast<RankedTensorType>(
+          (isRead ? op->getResult(0) : op->getOperand(0)).getType());
+      int64_t rank = cast<GlobalType>(global.getType()).getRank();
+      addPointer(global, rank - 1);
+      for (int64_t dim = rank - tile.getRank(); dim < rank; ++dim)
+        addExtent(global, dim);
+    } else if (auto dim = dyn_cast<DimOp>(op)) {
+      addExtent(dim.getSource(), dim.getDim());
+    }
+  });
+  if (depths.empty())
+    return;
+  int64_t least = llvm::min_element(depths, llvm::less_second())->second;
+  for (auto [argument, depth] : depths)
+    globals[argument].isReused = depth > least;
+}
+
+plan::CUDACodeAttr ParamCollector::makeCode(SymbolRefAttr symbol) {
+  ConfigAttr config = *func.getConfig();
+  SmallVector<AffineExpr> bounds;
+  if (auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName))
+    llvm::append_range(bounds, items.getValue().getResults());
+  // Persistent blocks: one for each multiprocessor, the last symbol.
+  if (config.isPersistent() || bounds.empty())
+    bounds.push_back(builder.getAffineSymbolExpr(firstSymbols.back()));
+  AffineMap one = makeMap(builder.getAffineConstantExpr(1));
+  return plan::CUDACodeAttr::get(
+      func.getContext(), symbol, {makeMap(bounds), one, one},
+      {config.getThreads(), 1, 1}, *func.getSharedBytes(),
+      builder.getArrayAttr(attributes),
+      scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch));
+}
+
+//===----------------------------------------------------------------------===//
+// The first block
+//===----------------------------------------------------------------------===//
+
+/// Barriers of all rings, by one thread.
+static void emitInit(KernelBuilder &b, KernelContext &kernel,
+                     ArrayRef<RingCreateOp> rings,
+                     ArrayRef<GlobalParams> globals) {
+  pbs::Values maps;
+  for (const GlobalParams &global : globals)
+    for (const GlobalParams::Map &map : global.maps)
+      maps.push_back(b.param(map.param));
+  if (maps.empty() && rings.empty())
+    return;
+  Block *init = b.newBlock(), *start = b.newBlock();
+  b.condBr(b.cmp(Cmp::EQ, kernel.tid, 0), init, start);
+  b.enter(init);
+  for (Value map : maps)
+    b.prefetchTensorMap(map);
+  for (RingCreateOp op : rings) {
+    RingLayout ring(op);
+    // Scalars are read by all warps, tiles by warpgroups as a whole.
+    int64_t releases = ring.scalarTypes.empty()
+                           ? kernel.config.getConsumers()
+                           : kernel.config.getConsumerWarps();
+    for (int64_t i = 0; i < ring.stages; ++i) {
+      b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i), 1);
+      b.mbarInit(b.gepBytes(b.sharedBase(), ring.empty + kBarrierBytes * i),
+                 releases);
+    }
+  }
+  b.fenceMbarInit();
+  b.fenceProxyAsync();
+  b.br(start);
+  b.enter(start);
+  b.barrierAll();
+}
+
+static void emitConsumerValues(KernelBuilder &b, KernelContext &kernel) {
+  kernel.warpgroup = b.lshr(kernel.warp, 2);
+  if (kernel.config.getSpecialize())
+    kernel.warpgroup = b.add(kernel.warpgroup, -1);
+  kernel.wgThread = b.and_(kernel.tid, kWarpgroupThreads - 1);
+  kernel.wgWarp = b.and_(kernel.warp, 3);
+  kernel.consumerThread =
+      b.add(b.mul(kernel.warpgroup, kWarpgroupThreads), kernel.wgThread);
+  kernel.signals = b.cmp(Cmp::EQ, kernel.wgThread, 0);
+  kernel.row = b.add(b.add(b.mul(kernel.warpgroup, kWarpgroupRows),
+                           b.mul(kernel.wgWarp, kWarpRows)),
+                     b.lshr(kernel.lane, 2));
+  kernel.column = b.mul(b.and_(kernel.lane, 3), 2);
+}
+
+/// The second warpgroup lets the first go first.
+static void emitFirstTurn(KernelBuilder &b, KernelContext &kernel) {
+  Block *yield = b.newBlock(), *start = b.newBlock();
+  b.condBr(b.cmp(Cmp::EQ, kernel.warpgroup, 1), yield, start);
+  b.enter(yield);
+  b.barrierArrive(b.c32(kTurnBarrier), kernel.getConsumerThreads());
+  b.br(start);
+  b.enter(start);
+}
+
+/// Waiting for a turn is a barrier of the warpgroup. If it lies between an
+/// exchange and any other use of its bytes, all reads of those are over.
+static bool followsBarrier(RelayoutOp op) {
+  for (Operation *at = op;;) {
+    while (Operation *previous = at->getPrevNode()) {
+      at = previous;
+      if (isa<TurnWaitOp>(at))
+        return true;
+      if (isa<RelayoutOp>(at) || at->getNumRegions())
+        return false;
+    }
+    at = at->getParentOp();
+    if (!isa<scf::IfOp>(at))
+      return false;
+  }
+}
+
+/// Moves all ops but the terminator to the insertion point.
+static void spliceBody(Block &from, OpBuilder &builder) {
+  Block *to = builder.getInsertionBlock();
+  to->getOperations().splice(builder.getInsertionPoint(), from.getOperations(),
+                             from.begin(), std::prev(from.end()));
+}
+
+void tile::convertEntry(FuncOp func, KernelContext &kernel) {
+  ParamCollector params(func);
+  OpBuilder builder(func);
+  Location loc = func.getLoc();
+  ConfigAttr config = kernel.config;
+  StringRef name = func.getSymName();
+  auto gpuModule = func->getParentOfType<gpu::GPUModuleOp>();
+  auto symbol =
+      SymbolRefAttr::get(func.getContext(), gpuModule.getSymName(),
+                         {FlatSymbolRefAttr::get(func.getContext(), name)});
+  plan::CUDACodeAttr code = params.makeCode(symbol);
+
+  KernelBuilder b(builder, loc);
+  b.beginKernel(name, params.kinds, config.getThreads());
+  kernel.kernel = b.kernel();
+  kernel.kernel->setAttr(kAbiAttrName, code);
+  if (plan::KernelOp planKernel = params.getPlanKernel())
+    planKernel.setCodeAttr(code);
+
+  Block &body = func.getBody().front();
+  for (auto [argument, global] :
+       llvm::zip_equal(body.getArguments(), params.globals)) {
+    if (argument.use_empty())
+      continue;
+    // Stands for the argument until nothing uses it any more.
+    Value handle = UnrealizedConversionCastOp::create(
+                       builder, loc, argument.getType(), ValueRange())
+                       .getResult(0);
+    argument.replaceAllUsesWith(handle);
+    kernel.globals[handle] = global;
+  }
+
+  kernel.tid = b.tid();
+  kernel.lane = b.and_(kernel.tid, kWarpThreads - 1);
+  // A broadcast, so that ptxas knows the number of the warp to be uniform.
+  kernel.warp = b.shflIdx(b.lshr(kernel.tid, 5), b.c32(0));
+  emitInit(b, kernel, llvm::to_vector(func.getOps<RingCreateOp>()),
+           params.globals);
+
+  WarpSpecializeOp specialize;
+  bool hasTurns = false, hasStores = false;
+  func.walk([&](Operation *op) {
+    hasTurns |= isa<TurnWaitOp>(op);
+    hasStores |= isa<StoreOp>(op);
+    if (auto relayout = dyn_cast<RelayoutOp>(op))
+      if (followsBarrier(relayout))
+        kernel.afterBarrier.insert(op);
+    if (auto found = dyn_cast<WarpSpecializeOp>(op))
+      specialize = found;
+  });
+  auto finish = [&]() {
+    // What is under way still reads shared memory.
+    if (hasStores)
+      b.bulkWaitRead();
+    b.ret();
+  };
+  if (!specialize) {
+    emitConsumerValues(b, kernel);
+    kernel.elected = b.and_(b.cmp(Cmp::EQ, kernel.warp, 0), b.elect());
+    if (hasTurns)
+      emitFirstTurn(b, kernel);
+    spliceBody(body, builder);
+    finish();
+    func.erase();
+    return;
+  }
+
+  // What is before the split belongs to all warps, but only consumers have
+  // register tiles.
+  Block *entry = builder.getInsertionBlock();
+  SmallVector<Operation *> tiles;
+  for (Operation &op : llvm::make_early_inc_range(
+           llvm::make_range(body.begin(), specialize->getIterator()))) {
+    if (llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>))
+      tiles.push_back(&op);
+    else
+      op.moveBefore(entry, entry->end());
+  }
+  Block *producer = b.newBlock(), *consumer = b.newBlock();
+  Block *work = b.newBlock(), *exit = b.newBlock();
+  b.condBr(b.cmp(Cmp::LT, kernel.warp, 4), producer, consumer);
+  b.enter(producer);
+  if (config.getProducerRegisters())
+    b.setMaxRegisters(config.getProducerRegisters(), /*increase=*/false);
+  b.condBr(b.cmp(Cmp::EQ, kernel.warp, 0), work, exit);
+  b.enter(work);
+  kernel.elected = b.elect();
+  spliceBody(specialize.getProducer().front(), builder);
+  b.br(exit);
+  b.enter(exit);
+  b.ret();
+  b.enter(consumer);
+  if (config.getConsumerRegisters())
+    b.setMaxRegisters(config.getConsumerRegisters(), /*increase=*/true);
+  emitConsumerValues(b, kernel);
+  if (hasTurns)
+    emitFirstTurn(b, kernel);
+  for (Operation *op : tiles)
+    op->moveBefore(builder.getInsertionBlock(), builder.getInsertionPoint());
+  spliceBody(specialize.getConsumer().front(), builder);
+  finish();
+  func.erase();
+}

@@ -1,0 +1,340 @@
+//===- Limits.cpp - What the lowering cannot do ---------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// All limits in one place and checked before anything is changed, so that the
+// patterns cannot fail and each error is one message at one op.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelContext.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "pbs/Conversion/TileToNVVM/Passes.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// Dimensions of a tensor map in a plan.
+static constexpr int64_t kMapRank = 4;
+/// Threads of a block, named barriers of a block, columns of one wgmma.
+static constexpr int64_t kMaxThreads = 1024;
+static constexpr int64_t kNumBarriers = 16;
+static constexpr int64_t kMaxColumns = 256;
+
+namespace {
+/// Checks one kernel.
+class Checker {
+public:
+  explicit Checker(FuncOp func) : func(func) {}
+  LogicalResult run();
+
+private:
+  LogicalResult checkFunc();
+  LogicalResult checkOp(Operation *op);
+  LogicalResult checkType(Operation *op, Type type);
+  LogicalResult checkPlace(Operation *op);
+  LogicalResult checkRing(Operation *op, Value ring, Value step);
+  LogicalResult checkMap(Operation *op, Value global);
+  LogicalResult checkDot(Operation *op, Value a, BufferType b,
+                         RankedTensorType result);
+  LogicalResult checkAccess(Operation *op, RankedTensorType tile, Value global,
+                            ValueRange indices);
+  LogicalResult checkReduce(ReduceOp op);
+  LogicalResult checkMath(Operation *op);
+
+  FuncOp func;
+  ConfigAttr config;
+};
+} // namespace
+
+LogicalResult tile::checkLimits(FuncOp func) { return Checker(func).run(); }
+
+LogicalResult Checker::run() {
+  if (failed(checkFunc()))
+    return failure();
+  WalkResult result = func.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    return WalkResult(op == func ? success() : checkOp(op));
+  });
+  return failure(result.wasInterrupted());
+}
+
+LogicalResult Checker::checkFunc() {
+  if (!func.getConfig())
+    return func.emitOpError()
+           << "expected a configuration (tile-configure), got none";
+  config = *func.getConfig();
+  if (!func.getSharedBytes())
+    return func.emitOpError()
+           << "expected 'shared_bytes' (tile-allocate-shared), got none";
+  if (config.getThreads() > kMaxThreads)
+    return func.emitOpError() << "expected at most " << kMaxThreads
+                              << " threads, got " << config.getThreads();
+  if (config.getConsumers() > kNumBarriers - kWarpgroupBarrier)
+    return func.emitOpError()
+           << "expected at most " << kNumBarriers - kWarpgroupBarrier
+           << " consumers, which have a barrier each, got "
+           << config.getConsumers();
+  bool isSplit = !func.getOps<WarpSpecializeOp>().empty();
+  if (isSplit != config.getSpecialize())
+    return func.emitOpError()
+           << "expected " << (config.getSpecialize() ? "a" : "no")
+           << " tile.warp_specialize, as the configuration says";
+
+  auto kernel = func->getParentOfType<ModuleOp>().lookupSymbol<plan::KernelOp>(
+      func.getSymName());
+  int64_t numBuffers = func.getNumArguments();
+  if (kernel)
+    numBuffers = kernel.getNumArguments() + kernel.getResultTypes().size();
+  for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    auto number = func.getArgAttrOfType<IntegerAttr>(i, kBufferAttrName);
+    int64_t buffer = number ? number.getInt() : i;
+    if (!func.getArgAttr(i, kCounterAttrName) &&
+        (buffer < 0 || buffer >= numBuffers))
+      return func.emitOpError()
+             << "expected '" << kBufferAttrName << "' of argument " << i
+             << " to be one of " << numBuffers << " buffers, got " << buffer;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+LogicalResult Checker::checkType(Operation *op, Type type) {
+  if (auto inflight = dyn_cast<InflightType>(type))
+    type = inflight.getType();
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return success();
+  Attribute layout = tensor.getEncoding();
+  if (!layout || &layout.getDialect() != func->getDialect())
+    return op->emitOpError()
+           << "expected a layout of the tile dialect, got " << tensor;
+  int64_t rows = tensor.getShape()[0];
+  if (isa<AccAttr, QuadAttr, RowAttr>(layout)) {
+    int64_t expected = kWarpRows * config.getConsumerWarps();
+    if (rows != expected)
+      return op->emitOpError()
+             << "expected " << expected << " rows, " << kWarpRows
+             << " for each of " << config.getConsumerWarps()
+             << " consumer warps, got " << tensor;
+  } else if (auto blocked = dyn_cast<BlockedAttr>(layout)) {
+    int64_t perRow = tensor.getShape()[1] / blocked.getVector();
+    int64_t threads = config.getConsumers() * kWarpgroupThreads;
+    if (!llvm::isPowerOf2_64(perRow) || rows * perRow % threads != 0)
+      return op->emitOpError()
+             << "expected rows of a power of two of vectors and a multiple of "
+             << threads << " vectors (one for each consumer thread), got "
+             << tensor;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+/// Ops that need to know the warpgroup of the thread.
+static bool isForConsumers(Operation *op) {
+  return isa<DotAsyncOp, DotOp, DotWaitOp, ReadOp, ReduceOp, RelayoutOp,
+             RingReleaseOp, RingWaitOp, StoreOp, TurnPassOp, TurnWaitOp,
+             WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
+}
+
+LogicalResult Checker::checkPlace(Operation *op) {
+  if (!config.getSpecialize()) {
+    if (isa<FetchItemOp>(op))
+      return op->emitOpError()
+             << "expected to be in a producer, since one warp draws for the "
+                "block; got a kernel that is not specialized";
+    return success();
+  }
+  auto split = op->getParentOfType<WarpSpecializeOp>();
+  bool inProducer =
+      split && split.getProducer().isAncestor(op->getParentRegion());
+  if (inProducer && isForConsumers(op))
+    return op->emitOpError() << "expected to be outside of the producer";
+  if (!inProducer && isa<FetchItemOp, RingPushOp>(op))
+    return op->emitOpError() << "expected to be in the producer";
+  if (!split && isForConsumers(op) &&
+      !llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>))
+    return op->emitOpError() << "expected to be in the consumer";
+  if (isa<WarpSpecializeOp>(op) && !isa<ReturnOp>(op->getNextNode()))
+    return op->getNextNode()->emitOpError()
+           << "expected nothing behind tile.warp_specialize";
+  return success();
+}
+
+LogicalResult Checker::checkRing(Operation *op, Value ring, Value step) {
+  if (!ring.getDefiningOp<RingCreateOp>())
+    return op->emitOpError() << "expected a ring of tile.ring_create itself";
+  if (!step)
+    return op->emitOpError() << "expected a step (tile-number-rings), got none";
+  return success();
+}
+
+LogicalResult Checker::checkMap(Operation *op, Value global) {
+  int64_t rank = cast<GlobalType>(global.getType()).getRank();
+  if (rank != kMapRank)
+    return op->emitOpError()
+           << "expected a tensor of " << kMapRank
+           << " dimensions for a tensor map, got " << global.getType();
+  return success();
+}
+
+LogicalResult Checker::checkDot(Operation *op, Value a, BufferType b,
+                                RankedTensorType result) {
+  auto isSwizzled = [&](Type type) -> LogicalResult {
+    auto buffer = dyn_cast<BufferType>(type);
+    if (buffer && buffer.getSwizzle() != kSwizzleBytes)
+      return op->emitOpError() << "expected a swizzle of " << kSwizzleBytes
+                               << " bytes, got " << buffer;
+    return success();
+  };
+  if (failed(isSwizzled(a.getType())) || failed(isSwizzled(b)))
+    return failure();
+  if (result.getShape()[1] > kMaxColumns)
+    return op->emitOpError()
+           << "expected at most " << kMaxColumns << " columns, got " << result;
+  return success();
+}
+
+LogicalResult Checker::checkAccess(Operation *op, RankedTensorType tile,
+                                   Value global, ValueRange indices) {
+  if (tile.getElementTypeBitWidth() < 16)
+    return op->emitOpError()
+           << "expected elements of 16 or 32 bit, got " << tile;
+  auto blocked = dyn_cast<BlockedAttr>(tile.getEncoding());
+  if (!blocked)
+    return success();
+  int64_t perAccess = kVectorBytes * 8 / tile.getElementTypeBitWidth();
+  if (blocked.getVector() % perAccess != 0)
+    return op->emitOpError() << "expected vectors of a multiple of "
+                             << perAccess << " elements, got " << tile;
+  // A vector must be inside or outside as a whole, and aligned.
+  APInt first;
+  int64_t extent = cast<GlobalType>(global.getType()).getShape().back();
+  if (ShapedType::isDynamic(extent) || extent % perAccess != 0 ||
+      !matchPattern(indices.back(), m_ConstantInt(&first)) ||
+      first.getSExtValue() % perAccess != 0)
+    return op->emitOpError()
+           << "expected a static last dimension and a constant last index, "
+              "multiples of "
+           << perAccess << " elements, got " << global.getType();
+  return success();
+}
+
+LogicalResult Checker::checkReduce(ReduceOp op) {
+  auto from = cast<RankedTensorType>(op.getSource().getType());
+  if (from.getElementTypeBitWidth() != 32)
+    return op.emitOpError() << "expected elements of 32 bit, got " << from;
+  auto blocked = dyn_cast<BlockedAttr>(from.getEncoding());
+  if (blocked && from.getShape()[1] / blocked.getVector() > kWarpThreads)
+    return op.emitOpError() << "expected at most " << kWarpThreads
+                            << " vectors in a row, so that a warp has whole "
+                               "rows, got "
+                            << from;
+  return success();
+}
+
+LogicalResult Checker::checkMath(Operation *op) {
+  if (!isElementwise(op))
+    return op->emitOpError()
+           << "expected an op that the hardware has, got " << op->getName();
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  if (!element.isF32())
+    return op->emitOpError() << "expected elements of f32, got " << element;
+  return success();
+}
+
+LogicalResult Checker::checkOp(Operation *op) {
+  for (TypeRange types :
+       {TypeRange(op->getOperandTypes()), TypeRange(op->getResultTypes())})
+    for (Type type : types)
+      if (failed(checkType(op, type)))
+        return failure();
+  if (failed(checkPlace(op)))
+    return failure();
+  if (auto scratch = dyn_cast<SharedScratchOpInterface>(op))
+    if ((scratch.getScratchBytes(config) && !scratch.getScratchOffset()) ||
+        (scratch.getControlBytes() && !scratch.getControlOffset()))
+      return op->emitOpError()
+             << "expected an 'offset' (tile-allocate-shared), got none";
+  if (isa<math::MathDialect>(op->getDialect()))
+    return checkMath(op);
+
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](RingPushOp push) {
+        if (push.getSource() && failed(checkMap(op, push.getSource())))
+          return failure();
+        return checkRing(op, push.getRing(), push.getStep());
+      })
+      .Case<RingWaitOp, RingReleaseOp>([&](auto ringOp) {
+        return checkRing(op, ringOp.getRing(), ringOp.getStep());
+      })
+      .Case([&](StoreOp store) -> LogicalResult {
+        auto type = cast<RankedTensorType>(store.getSource().getType());
+        if (type.getShape()[1] % kSwizzleElements != 0)
+          return op->emitOpError()
+                 << "expected a multiple of " << kSwizzleElements
+                 << " columns, got " << type;
+        return checkMap(op, store.getTarget());
+      })
+      .Case([&](DotOp dot) {
+        return checkDot(op, dot.getA(), dot.getB().getType(),
+                        cast<RankedTensorType>(dot.getResult().getType()));
+      })
+      .Case([&](DotAsyncOp dot) {
+        return checkDot(op, dot.getA(), dot.getB().getType(),
+                        dot.getResult().getType().getType());
+      })
+      .Case([&](ReadOp read) {
+        return checkAccess(op,
+                           cast<RankedTensorType>(read.getResult().getType()),
+                           read.getSource(), read.getIndices());
+      })
+      .Case([&](WriteOp write) {
+        return checkAccess(op,
+                           cast<RankedTensorType>(write.getSource().getType()),
+                           write.getTarget(), write.getIndices());
+      })
+      .Case([&](ReduceOp reduce) { return checkReduce(reduce); })
+      .Case([&](RelayoutOp relayout) -> LogicalResult {
+        auto type = cast<RankedTensorType>(relayout.getResult().getType());
+        if (type.getElementTypeBitWidth() != 32)
+          return op->emitOpError()
+                 << "expected elements of 32 bit, got " << type;
+        return success();
+      })
+      .Case<TurnWaitOp, TurnPassOp>([&](auto) -> LogicalResult {
+        if (config.getConsumers() != 2)
+          return op->emitOpError() << "expected 2 consumers to take turns, got "
+                                   << config.getConsumers();
+        return success();
+      })
+      .Case<ForEachOp, LoadOp>([&](auto) {
+        return op->emitOpError()
+               << "expected to be scheduled before (tile-schedule, "
+                  "tile-warp-specialize)";
+      })
+      .Case([&](arith::ConstantOp constant) -> LogicalResult {
+        if (isa<RankedTensorType>(constant.getType()) &&
+            !isa<SplatElementsAttr>(constant.getValue()))
+          return op->emitOpError() << "expected one value for all elements";
+        return success();
+      })
+      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, scf::YieldOp,
+            scf::ConditionOp>([](auto) { return success(); })
+      .Default([&](Operation *) -> LogicalResult {
+        if (op->getDialect() == func->getDialect() || isElementwise(op))
+          return success();
+        return op->emitOpError() << "has no lowering to NVVM";
+      });
+}

@@ -1,0 +1,97 @@
+//===- TileToNVVM.cpp - Turn kernels of tiles into kernels of threads -----===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// For each kernel: check, begin the llvm.func, convert tiles to scalars with
+// structured control flow left as it is, then lower that.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelContext.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "pbs/Conversion/TileToNVVM/Passes.h"
+#include "pbs/Dialect/Plan/IR/Plan.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_CONVERTTILETONVVMPASS
+#include "pbs/Conversion/TileToNVVM/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// The gpu.module of kernels that are in none.
+static constexpr StringLiteral kModuleName = "gpu";
+
+/// From tiles to scalars; afterwards no op or type of the dialect is left.
+static LogicalResult convertTiles(KernelContext &kernel) {
+  MLIRContext *context = kernel.kernel->getContext();
+  ThreadTypeConverter converter(context, kernel.config);
+  RewritePatternSet patterns(context);
+  populateDotPatterns(patterns, converter, kernel);
+  populateElementwisePatterns(patterns, converter, kernel);
+  populateListPatterns(patterns, converter, kernel);
+  populateMemoryPatterns(patterns, converter, kernel);
+  populateRingPatterns(patterns, converter, kernel);
+
+  ConversionTarget target(*context);
+  scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
+                                                       target);
+  target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
+  target.addLegalOp<UnrealizedConversionCastOp, RingCreateOp>();
+  target.addIllegalDialect<TileDialect>();
+  target.addIllegalDialect<math::MathDialect>();
+  target.addDynamicallyLegalDialect<arith::ArithDialect>([](Operation *op) {
+    return llvm::none_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>);
+  });
+  if (failed(
+          applyPartialConversion(kernel.kernel, target, std::move(patterns))))
+    return failure();
+  // What stood for arguments and rings has no uses now.
+  kernel.kernel->walk([](Operation *op) {
+    if (isa<UnrealizedConversionCastOp, RingCreateOp>(op) && op->use_empty())
+      op->erase();
+  });
+  return success();
+}
+
+namespace {
+struct ConvertTileToNVVMPass final
+    : tile::impl::ConvertTileToNVVMPassBase<ConvertTileToNVVMPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SmallVector<FuncOp> kernels;
+    module.walk([&](FuncOp func) { kernels.push_back(func); });
+    for (FuncOp func : kernels) {
+      if (failed(checkLimits(func)))
+        return signalPassFailure();
+      if (func->getParentOp() == module) {
+        Block *body = getModule(module).getBody();
+        func->moveBefore(body, body->end());
+      }
+      KernelContext kernel(func);
+      convertEntry(func, kernel);
+      if (failed(convertTiles(kernel)) || failed(lowerScalars(kernel.kernel)))
+        return signalPassFailure();
+      ++numKernels;
+    }
+  }
+
+private:
+  /// The gpu.module of the module, made if there is none.
+  static gpu::GPUModuleOp getModule(ModuleOp module) {
+    if (auto found = module.lookupSymbol<gpu::GPUModuleOp>(kModuleName))
+      return found;
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    return gpu::GPUModuleOp::create(builder, module.getLoc(), kModuleName);
+  }
+};
+} // namespace
