@@ -34,9 +34,16 @@ config.substitutions.append(("%src", config.pbs_src_root))
 if config.pbs_sanitize:
     config.available_features.add("sanitizer")
     # Python does not bring the runtime that libpbs.so needs. It and MLIR keep
-    # memory to the end.
+    # memory to the end. LLVM's allocators poison memory where their inline code
+    # is instrumented and do not unpoison it in the packaged libraries, which
+    # are not.
     config.python = f"env LD_PRELOAD={config.sanitizer_runtime} {config.python}"
-    config.environment.setdefault("ASAN_OPTIONS", "detect_leaks=0")
+    # What is found aborts, so that no test takes it for an expected error.
+    config.environment.setdefault(
+        "ASAN_OPTIONS",
+        "detect_leaks=0:allow_user_poisoning=0:abort_on_error=1")
+    config.environment.setdefault(
+        "UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
 config.substitutions.append(("%python", config.python))
 
 if llvm_config.use_llvm_tool("ptxas", search_env="PTXAS") or os.path.exists(
@@ -45,6 +52,7 @@ if llvm_config.use_llvm_tool("ptxas", search_env="PTXAS") or os.path.exists(
 
 if subprocess.run([*config.python.split(), "-c", "import importlib.util, sys; "
                    "sys.exit(importlib.util.find_spec('torch') is None)"],
+                  env={**os.environ, **config.environment},
                   check=False).returncode == 0:
     config.available_features.add("torch")
 

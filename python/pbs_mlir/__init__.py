@@ -25,4 +25,4 @@ __all__ = [
 
 def version():
     """Version of the library."""
-    return _get_library().pbs_version().decode()
+    return _get_library().pbs_version().decode(errors="replace")

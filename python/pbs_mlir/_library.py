@@ -198,6 +198,6 @@ def get():
 def check(status):
     """Raises the error that `status` stands for."""
     if status != 0:
-        message = get().pbs_last_error().decode()
+        message = get().pbs_last_error().decode(errors="replace")
         known = 0 < status < len(_ERRORS)
         raise (_ERRORS[status] if known else PbsError)(message)

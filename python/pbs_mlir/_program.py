@@ -44,7 +44,7 @@ class Program:
             _library.check(library.pbs_program_argument(
                 handle, i, ctypes.byref(info)))
             self.arguments.append(Argument(
-                info.name.decode(), bool(info.is_output),
+                info.name.decode(errors="replace"), bool(info.is_output),
                 _DTYPE_NAMES[info.dtype], info.rank))
         self._num_inputs = sum(not a.is_output for a in self.arguments)
 
@@ -62,7 +62,7 @@ class Program:
     @property
     def report(self):
         """Plan, kernels, compile times and what the cache did, as text."""
-        return _library.get().pbs_program_report(self._handle).decode()
+        return _library.get().pbs_program_report(self._handle).decode(errors="replace")
 
     def save(self, path):
         """Writes a bundle file, atomically."""
