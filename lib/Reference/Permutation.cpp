@@ -100,7 +100,7 @@ std::vector<double> pbs::reference::computeImportance(const Problem &problem,
     int64_t batch = item / heads, head = item % heads;
     int64_t kvHead = head * problem.kvHeads / heads;
     const float *keys =
-        &inputs.k[(batch * problem.kvHeads + kvHead) * numKeys * dim];
+        inputs.k.data() + (batch * problem.kvHeads + kvHead) * numKeys * dim;
     double *sum = importance.data() + item * numKeys;
     auto getQuery = [&](int64_t inGroup, int64_t row, int64_t d) {
       int64_t queryHead = head * queriesPerHead + inGroup;

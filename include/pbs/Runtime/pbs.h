@@ -23,12 +23,20 @@
 #define PBS_API
 #endif
 
+/* With an underlying type an enumeration may hold any number in C++, so that a
+ * wrong one of the caller is an error and not undefined. */
+#ifdef __cplusplus
+#define PBS_INT : int
+#else
+#define PBS_INT
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /** What became of a call. */
-typedef enum pbs_status {
+typedef enum pbs_status PBS_INT {
   PBS_OK = 0,
   /** An argument is wrong: shape, stride, type, size, option. */
   PBS_INVALID_ARGUMENT = 1,
@@ -48,7 +56,7 @@ typedef enum pbs_status {
 } pbs_status;
 
 /** Element types. */
-typedef enum pbs_dtype {
+typedef enum pbs_dtype PBS_INT {
   PBS_F32 = 0,
   PBS_F16 = 1,
   PBS_BF16 = 2,
@@ -56,7 +64,7 @@ typedef enum pbs_dtype {
 } pbs_dtype;
 
 /** Where a tensor lives; the values are those of DLPack. */
-typedef enum pbs_device { PBS_CPU = 1, PBS_CUDA = 2 } pbs_device;
+typedef enum pbs_device PBS_INT { PBS_CPU = 1, PBS_CUDA = 2 } pbs_device;
 
 /** A tensor of the caller. Never copied, never kept after the call. */
 typedef struct pbs_tensor {
@@ -180,7 +188,7 @@ PBS_API pbs_status pbs_program_compile(const char *ir, size_t length,
                                        pbs_program_t *program);
 
 /** Which attention a configuration describes, and its inputs. */
-typedef enum pbs_attention_kind {
+typedef enum pbs_attention_kind PBS_INT {
   /** The whole method: q, k, v. */
   PBS_ATTENTION_PERMUTED = 0,
   /** A caller's block list: q, k, v, [positions i32 [B,Hkv,N],] count i32
@@ -190,19 +198,19 @@ typedef enum pbs_attention_kind {
   PBS_ATTENTION_DENSE = 2
 } pbs_attention_kind;
 
-typedef enum pbs_stop_rule {
+typedef enum pbs_stop_rule PBS_INT {
   PBS_TOP_P = 0,
   PBS_TOP_K = 1,
   PBS_REFERENCE_TOP_P = 2
 } pbs_stop_rule;
 
-typedef enum pbs_proxy {
+typedef enum pbs_proxy PBS_INT {
   PBS_LAST_ROWS = 0,
   PBS_STRIDED_ROWS = 1,
   PBS_RANDOM_ROWS = 2
 } pbs_proxy;
 
-typedef enum pbs_sharing {
+typedef enum pbs_sharing PBS_INT {
   PBS_SHARE_MEAN = 0,
   PBS_AVERAGE_QUERY = 1,
   PBS_PER_QUERY_HEAD = 2
@@ -211,7 +219,7 @@ typedef enum pbs_sharing {
 /** Outputs besides the attention output, in the order of these bits; those that
  * a kind does not have are an error. Shapes as in the design: Mb and Nb are the
  * numbers of query and key blocks, H the number of permutations. */
-typedef enum pbs_output {
+typedef enum pbs_output PBS_INT {
   /** f32 [B,Hq,M], natural logarithm. */
   PBS_OUTPUT_LSE = 1,
   /** f32 [B,H,N]. */
