@@ -45,6 +45,16 @@ def find_cpu():
     return platform.processor()
 
 
+def describe_environment(commit):
+    """What a figure depends on."""
+    return {
+        "cpu": find_cpu(), "threads": len(os.sched_getaffinity(0)),
+        "load_average": os.getloadavg(), "system": platform.platform(),
+        "commit": commit, "version": pbs_mlir.version(),
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(
+            timespec="seconds")}
+
+
 def make_mask(rng):
     """A random causal block mask of DENSITY of the visible blocks, with the
     block of the query itself."""
@@ -114,12 +124,7 @@ def main():
 
     visible = numpy.tril(numpy.ones(mask.shape[2:], bool)).sum() * HEADS
     result = {
-        "environment": {
-            "cpu": find_cpu(), "threads": len(os.sched_getaffinity(0)),
-            "system": platform.platform(), "commit": args.commit,
-            "version": pbs_mlir.version(),
-            "date": datetime.datetime.now(datetime.timezone.utc).isoformat(
-                timespec="seconds")},
+        "environment": describe_environment(args.commit),
         "shape": {"heads": HEADS, "kv_heads": KV_HEADS, "dim": DIM,
                   "length": LENGTH, "dtype": "f32", "causal": True},
         "rounds": args.rounds,
