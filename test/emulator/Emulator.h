@@ -112,7 +112,8 @@ struct TensorMap {
   uint64_t sizes[5];
   uint64_t strides[4]; ///< bytes, of dimensions 1 and up
   uint32_t box[5];
-  uint32_t isFloat; ///< 1 if reductions add floats: f16 2, bf16 3, f32 4
+  /// What reductions reduce: 0 unsigned, 1 signed, 2 f16, 3 bf16, 4 f32.
+  uint32_t isFloat;
 };
 static_assert(sizeof(TensorMap) <= 128);
 

@@ -194,7 +194,7 @@ double loadFloat(Type type, uint64_t bits) {
 
 uint64_t storeFloat(Type type, double x, Rounding mode, uint32_t flags) {
   if (flags & kSat)
-    x = x >= 0 ? std::min(x, 1.0) : 0;
+    x = x > 0 ? std::min(x, 1.0) : 0;
   if (flags & kRelu && x == x)
     x = x > 0 ? x : 0;
   switch (type) {
@@ -288,7 +288,9 @@ void execCvt(Warp &w, const Inst &i, uint32_t m) {
       double x = loadFloat(from, bits);
       if (i.flags & kFtz && from == Type::F32)
         x = flush(static_cast<float>(x));
-      if (!isFloatType(to))
+      if (from == Type::BF16 && to == Type::F32 && !i.flags)
+        result = bits << 16; // NaNs as they are
+      else if (!isFloatType(to))
         result = toInteger(roundToIntegral(x, mode), to);
       else if (i.flags & kIntegral)
         result = storeFloat(to, roundToIntegral(x, mode), Rounding::Nearest,

@@ -16,16 +16,6 @@ namespace pbs::emu {
 void decodeFloatArithmetic(Decoder &d);
 }
 
-float pbs::emu::approximateEx2(float x) {
-  return static_cast<float>(std::exp2(static_cast<double>(x)));
-}
-float pbs::emu::approximateLg2(float x) {
-  return static_cast<float>(std::log2(static_cast<double>(x)));
-}
-float pbs::emu::approximateTanh(float x) {
-  return static_cast<float>(std::tanh(static_cast<double>(x)));
-}
-
 namespace {
 
 enum : uint32_t { kFtz = 1, kSat = 2, kRelu = 4, kKeepNaN = 8 };
@@ -109,7 +99,9 @@ double evaluate(Op op, double a, double b, double c, uint32_t flags) {
   return 0;
 }
 
-/// abs, neg and copysign are of bits: they keep NaNs.
+bool isSum(Op op) { return op == Op::Add || op == Op::Sub || op == Op::Fma; }
+
+/// Those that only change the sign.
 bool isOfBits(Op op) {
   return op == Op::Abs || op == Op::Neg || op == Op::Copysign;
 }
@@ -133,21 +125,27 @@ float compute32(const Inst &i, float a, float b, float c) {
       x = (bitCast<uint32_t>(b) & 0x7FFFFFFF) | (x & 0x80000000);
     else
       x = op == Op::Abs ? x & 0x7FFFFFFF : x ^ 0x80000000;
-    return bitCast<float>(x);
+    return op == Op::Copysign ? bitCast<float>(x)
+                              : canonical(bitCast<float>(x));
+  }
+  Rounding mode = modeOf(i);
+  double exact = evaluate(op, a, b, c, flags);
+  // Whether a result is flushed is decided before it is rounded.
+  if (flags & kFtz && std::fabs(exact) < 0x1p-126)
+    exact = std::copysign(0.0, exact);
+  // An exact zero sum is negative if rounded down, but for that of two +0.
+  if (exact == 0 && mode == Rounding::Down && isSum(op)) {
+    double x = op == Op::Fma ? double(a) * b : a;
+    double y = op == Op::Fma ? c : op == Op::Sub ? -b : b;
+    exact = std::signbit(x) || std::signbit(y) ? -0.0 : 0.0;
   }
   float result;
-  Rounding mode = modeOf(i);
-  if (mode == Rounding::Nearest && op == Op::Div)
-    result = a / b;
-  else if (mode == Rounding::Nearest && op == Op::Sqrt)
-    result = std::sqrt(a);
+  if (mode == Rounding::Nearest && op == Op::Div && exact != 0)
+    result = canonical(a / b);
   else
-    result = roundToF32(evaluate(op, a, b, c, flags), mode);
-  result = canonical(result);
-  if (flags & kFtz)
-    result = flush(result);
+    result = roundToF32(exact, mode);
   if (flags & kSat)
-    result = result >= 0 ? std::min(result, 1.0f) : 0.0f;
+    result = result > 0 ? std::min(result, 1.0f) : 0.0f;
   if (flags & kRelu && result == result)
     result = result > 0 ? result : 0.0f;
   return result;
@@ -189,7 +187,8 @@ struct FastMax {
 };
 struct FastEx2 {
   static float apply(float a) {
-    return canonical(flush(approximateEx2(flush(a))));
+    double result = std::exp2(static_cast<double>(flush(a)));
+    return canonical(result < 0x1p-126 ? 0 : static_cast<float>(result));
   }
 };
 
@@ -205,13 +204,14 @@ uint16_t narrow(double x, Rounding mode) {
 template <bool isBF16>
 uint16_t compute16(const Inst &i, uint16_t a, uint16_t b, uint16_t c) {
   Op op = opOf(i);
-  if (op == Op::Abs)
-    return a & 0x7FFF;
-  if (op == Op::Neg)
-    return a ^ 0x8000;
+  uint16_t infinity = isBF16 ? 0x7F80 : 0x7C00;
+  if (op == Op::Abs || op == Op::Neg) {
+    if ((a & 0x7FFF) > infinity)
+      return kNaN16;
+    return op == Op::Abs ? a & 0x7FFF : a ^ 0x8000;
+  }
   auto flushHalf = [&](uint16_t x) -> uint16_t {
-    uint16_t exponent = isBF16 ? 0x7F80 : 0x7C00;
-    return x & exponent ? x : x & 0x8000;
+    return x & infinity ? x : x & 0x8000;
   };
   if (i.flags & kFtz) {
     a = flushHalf(a);
@@ -223,7 +223,7 @@ uint16_t compute16(const Inst &i, uint16_t a, uint16_t b, uint16_t c) {
       Rounding::Nearest);
   if (i.flags & kFtz)
     result = flushHalf(result);
-  bool isNaN = (result & 0x7FFF) > (isBF16 ? 0x7F80 : 0x7C00);
+  bool isNaN = (result & 0x7FFF) > infinity;
   if (i.flags & kRelu && !isNaN && result & 0x8000)
     result = 0;
   if (i.flags & kSat)

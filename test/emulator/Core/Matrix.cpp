@@ -46,10 +46,11 @@ void execMma(Warp &w, const Inst &i, uint32_t m) {
   for (auto &row : c) {
     size_t r = &row - c;
     for (unsigned n = 0; n < 8; ++n) {
-      float sum = row[n];
+      // The hardware adds all products before it rounds.
+      double sum = row[n];
       for (unsigned k = 0; k < depth; ++k)
-        sum += a[r][k] * b[k][n];
-      row[n] = sum;
+        sum += double(a[r][k]) * b[k][n];
+      row[n] = static_cast<float>(sum);
     }
   }
   for (unsigned r = 0; r < numC; ++r) {

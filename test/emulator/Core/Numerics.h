@@ -129,12 +129,6 @@ inline float fromF16(uint16_t x) {
   return bitCast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
-// The approximations, correctly rounded: within the bounds of the ISA, though
-// not the bits of the hardware.
-float approximateEx2(float x);
-float approximateLg2(float x);
-float approximateTanh(float x);
-
 } // namespace pbs::emu
 
 #endif // PBS_TEST_EMULATOR_CORE_NUMERICS_H

@@ -154,12 +154,23 @@ void pbs::emu::reduceElements(const BulkCopy &copy, std::byte *to,
   unsigned op = copy.operation;
   Type type = copy.type;
   if (copy.isTensor) {
-    if (copy.map.isFloat)
-      type = copy.map.isFloat == 2   ? Type::F16
-             : copy.map.isFloat == 3 ? Type::BF16
-                                     : Type::F32;
-    else
-      type = copy.map.elementBytes == 8 ? Type::U64 : Type::U32;
+    bool isLong = copy.map.elementBytes == 8;
+    switch (copy.map.isFloat) {
+    case 0:
+      type = isLong ? Type::U64 : Type::U32;
+      break;
+    case 1:
+      type = isLong ? Type::S64 : Type::S32;
+      break;
+    case 2:
+      type = Type::F16;
+      break;
+    case 3:
+      type = Type::BF16;
+      break;
+    default:
+      type = Type::F32;
+    }
   }
   switch (type) {
   case Type::F16:

@@ -55,7 +55,7 @@ void execShfl(Warp &w, const Inst &i, uint32_t m) {
     return;
   const uint32_t *a = w.source(i.a, together), *b = w.source(i.b, together),
                  *c = w.source(i.c, together);
-  uint32_t result[32], valid = 0;
+  uint32_t result[32], valid = 0, undefined = 0;
   eachLane(together, [&](unsigned l) {
     int clamp = c[l] & 31, segment = c[l] >> 8 & 31, n = b[l] & 31;
     int lane = static_cast<int>(l);
@@ -81,16 +81,15 @@ void execShfl(Warp &w, const Inst &i, uint32_t m) {
     }
     if (!inside)
       from = lane;
+    // What comes from a lane that does not take part is undefined.
     if (!(together >> from & 1))
-      fault("inactive-lane",
-            "shfl reads lane " + std::to_string(from) +
-                ", which does not execute it",
-            lane);
+      undefined |= 1u << l;
     valid |= uint32_t(inside) << l;
     result[l] = a[from];
   });
   uint32_t *d = w.destination(i.d, together);
   eachLane(together, [&](unsigned l) { d[l] = result[l]; });
+  w.unreadable[i.d.id] |= undefined;
   if (i.d2)
     w.setPredicate(i.d2, together, valid);
 }
