@@ -1,0 +1,200 @@
+# Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The functions on tensors of a CUDA device, against f64.
+
+Needs PBS_CUDA_LIBRARY=libpbs_emu.so and PBS_CUDA_TARGET=compute_90a, or a GPU.
+"""
+
+import threading
+
+import numpy
+import pytest
+
+import pbs_mlir
+from device import DeviceArray, from_bfloat16, get_driver, to_bfloat16
+from test_attention import bound, make, reference, row_error
+
+# Probabilities are rounded to the input type before they are multiplied.
+EXTRA = {"float16": 5e-4, "bfloat16": 4e-3}
+INVALID = pbs_mlir.InvalidArgumentError
+
+
+def round_to(dtype, *arrays):
+    """float32 values that `dtype` holds."""
+    if dtype == "bfloat16":
+        return tuple(from_bfloat16(to_bfloat16(a)) for a in arrays)
+    return tuple(a.astype(dtype).astype("float32") for a in arrays)
+
+
+def upload(dtype, *arrays):
+    """Copies on the device in `dtype`."""
+    if dtype != "bfloat16":
+        arrays = [a.astype(dtype) for a in arrays]
+    return tuple(DeviceArray(a, dtype) for a in arrays)
+
+
+def make_outputs(q, dtype):
+    """Output and lse, filled with NaN."""
+    outputs = (*upload(dtype, numpy.zeros(q.shape, "float32")),
+               DeviceArray(numpy.zeros(q.shape[:3], "float32")))
+    for output in outputs:
+        output.fill()
+    return outputs
+
+
+def expect_right(dtype, q, k, outputs, expected, expected_lse):
+    output, lse = (o.numpy().astype("float64") for o in outputs)
+    assert row_error(output, expected) <= bound(q, k, EXTRA[dtype])
+    numpy.testing.assert_allclose(lse, expected_lse, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype,dim,causal,sizes", [
+    ("bfloat16", 64, True, (130, 200)), ("float16", 128, False, (50, 129)),
+    ("bfloat16", 128, True, (1, 1)), ("float16", 64, True, (140, 60))])
+def test_dense(dtype, dim, causal, sizes):
+    q, k, v = round_to(dtype, *make(queries=sizes[0], keys=sizes[1], dim=dim))
+    outputs = make_outputs(q, dtype)
+    result = pbs_mlir.dense_attention(
+        *upload(dtype, q, k, v), causal=causal, return_lse=True, out=outputs)
+    assert result[0] is outputs[0]
+    expect_right(dtype, q, k, outputs, *reference(q, k, v, causal))
+
+
+def make_sparse(keys=600, queries=200, dtype="bfloat16", seed=0):
+    """Inputs, permuted keys and values, positions, lists, mask of keys."""
+    rng = numpy.random.default_rng(seed)
+    q, k, v = round_to(dtype, *make(queries=queries, keys=keys, seed=seed))
+    positions = numpy.tile(numpy.arange(keys, dtype="int32"), (1, 2, 1))
+    for head in range(2):
+        for begin in range(0, keys - 255, 256):
+            rng.shuffle(positions[0, head, begin:begin + 256])
+    permuted = tuple(numpy.take_along_axis(x, positions[..., None], axis=2)
+                     for x in (k, v))
+    blocks = [-(-n // 128) for n in (queries, keys)]
+    mask = rng.random((1, 4, *blocks)) < 0.5
+    count = mask.sum(axis=-1, dtype="int32")
+    index = numpy.argsort(~mask, axis=-1, kind="stable").astype("int32")
+    visible = numpy.zeros((1, 4, queries, keys), bool)
+    wide = mask.repeat(128, axis=2).repeat(128, axis=3)[..., :queries, :keys]
+    for head in range(4):
+        visible[0, head][:, positions[0, head // 2]] = wide[0, head]
+    return (q, k, v), permuted, positions, (count, index), visible
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_sparse(causal):
+    (q, k, v), permuted, positions, lists, visible = make_sparse()
+    outputs = make_outputs(q, "bfloat16")
+    pbs_mlir.sparse_attention(
+        *upload("bfloat16", q, *permuted), tuple(map(DeviceArray, lists)),
+        key_positions=DeviceArray(positions), causal=causal, return_lse=True,
+        out=outputs)
+    expect_right("bfloat16", q, k, outputs,
+                 *reference(q, k, v, causal, visible))
+
+
+def test_strides_are_taken_as_they_are():
+    q, k, v = round_to("bfloat16", *make(queries=130, keys=150))
+    outputs = make_outputs(q, "bfloat16")
+    pbs_mlir.dense_attention(*upload("bfloat16", q, k, v), out=outputs[0])
+    inside = []
+    for x in (q, k, v, numpy.zeros_like(q)):
+        batch, heads, rows, dim = x.shape
+        inside.append(DeviceArray(
+            x.swapaxes(1, 2).copy(), "bfloat16", shape=x.shape,
+            strides=(rows * heads * dim, dim, heads * dim, 1)))
+    pbs_mlir.dense_attention(*inside[:3], out=inside[3])
+    numpy.testing.assert_array_equal(inside[3].numpy().swapaxes(1, 2),
+                                     outputs[0].numpy())
+
+
+def test_threads_share_a_program():
+    q, k, v = make(queries=60, keys=100)
+    tensors = upload("bfloat16", q, k, v)
+    outputs = [make_outputs(q, "bfloat16")[0] for _ in range(3)]
+
+    def work(i):
+        get_driver().enter()
+        pbs_mlir.dense_attention(*tensors, out=outputs[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = outputs[0].numpy()
+    assert not numpy.isnan(expected).any()
+    for output in outputs[1:]:
+        numpy.testing.assert_array_equal(output.numpy(), expected)
+
+
+def check(error, match, function, *args, **kwargs):
+    with pytest.raises(error, match=match):
+        function(*args, **kwargs)
+
+
+def test_bad_lists():
+    (q, k, v), _, _, _, _ = make_sparse(keys=300, queries=300)
+    tensors = upload("bfloat16", q, k, v)
+    out = make_outputs(q, "bfloat16")[0]
+    count = numpy.ones((1, 4, 3), "int32")
+    index = numpy.zeros((1, 4, 3, 3), "int32")
+
+    def run(count, index, **options):
+        pbs_mlir.sparse_attention(*tensors,
+                                  (DeviceArray(count), DeviceArray(index)),
+                                  out=out, **options)
+
+    wrong = index.copy()
+    wrong[0, 2, 1, 0] = 99
+    check(pbs_mlir.InvalidDataError, "99", run, count, wrong)
+    check(pbs_mlir.InvalidDataError, "once", run, count + 1, index)
+    # Without a check nothing is touched out of bounds.
+    run(count, wrong, checked=False)
+    get_driver().call("cuCtxSynchronize")
+
+
+def test_bad_tensors():
+    q, k, v = make(queries=100, keys=100)
+    dq, dk, dv = upload("bfloat16", q, k, v)
+    out = make_outputs(q, "bfloat16")[0]
+    attention = pbs_mlir.dense_attention
+    check(pbs_mlir.UnsupportedError, "float32", attention,
+          *map(DeviceArray, (q, k, v)), out=out)
+    check(pbs_mlir.PbsError, "96", attention,
+          *upload("bfloat16", *make(queries=64, keys=64, dim=96)), out=out)
+    check(INVALID, "'k'", attention, dq, k.astype("float16"), dv, out=out)
+    check(INVALID, "out: expected", attention, dq, dk, dv)
+    flat = numpy.zeros(q.size + 1, "float32")
+    check(INVALID, "'q'.*aligned to 16", attention,
+          DeviceArray(flat, "bfloat16", shape=q.shape, offset=1), dk, dv,
+          out=out)
+    odd = numpy.zeros((1, 4, 100, 65), "float32")
+    check(INVALID, "'q'.*strides.*65", attention,
+          DeviceArray(odd, "bfloat16", shape=q.shape,
+                      strides=(26000, 6500, 65, 1)), dk, dv, out=out)
+
+
+def test_programs_are_saved_and_loaded(tmp_path):
+    ir = """
+    func.func @dense(%q: tensor<?x4x?x64xf16>, %k: tensor<?x2x?x64xf16>,
+                     %v: tensor<?x2x?x64xf16>) -> tensor<?x4x?x64xf16> {
+      %o, %lse = pbs.attention %q, %k, %v {causal}
+        : (tensor<?x4x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16>)
+        -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>)
+      return %o : tensor<?x4x?x64xf16>
+    }"""
+    q, k, v = make(queries=40, keys=70)
+    tensors = upload("float16", q, k, v)
+    program = pbs_mlir.compile(ir, target="compute_90a", cache=False)
+    assert program.device == "cuda"
+    program.save(tmp_path / "dense.pbs")
+    outputs = [make_outputs(q, "float16")[0] for _ in range(2)]
+    program(*tensors, out=(outputs[0],))
+    workspace = DeviceArray(
+        numpy.zeros(program.workspace_size(*tensors) // 4, "int32"))
+    pbs_mlir.load(tmp_path / "dense.pbs")(*tensors, out=(outputs[1],),
+                                          workspace=workspace)
+    numpy.testing.assert_array_equal(outputs[0].numpy(), outputs[1].numpy())
+    check(INVALID, "workspace", program, *tensors,
+          out=(outputs[0],), workspace=DeviceArray(numpy.zeros(4, "int32")))
