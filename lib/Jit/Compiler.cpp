@@ -111,6 +111,10 @@ private:
 
   /// Leaves the function to compile alone in `module`.
   LogicalResult selectFunction(ModuleOp module, std::string &name);
+  /// Reads the options of the caller into those of the pipeline.
+  LogicalResult
+  parsePipelineOptions(ModuleOp module,
+                       mlir::detail::PassOptions &pipelineOptions);
   LogicalResult compileForCPU(ModuleOp module, const std::string &name);
   LogicalResult compileForGPU(ModuleOp module, const std::string &name);
 
@@ -149,6 +153,18 @@ LogicalResult Compilation::selectFunction(ModuleOp module, std::string &name) {
   return success();
 }
 
+LogicalResult
+Compilation::parsePipelineOptions(ModuleOp module,
+                                  mlir::detail::PassOptions &pipelineOptions) {
+  std::string error;
+  llvm::raw_string_ostream stream(error);
+  if (succeeded(
+          pipelineOptions.parseFromString(options.pipelineOptions, stream)))
+    return success();
+  return module.emitError("expected options of the pass pipeline, got '")
+         << options.pipelineOptions << "': " << StringRef(error).trim();
+}
+
 /// The features that are on, without their sign.
 static std::string getUsedFeatures(const mlir::pbs::HostMachine &machine) {
   SmallVector<StringRef> names, used;
@@ -166,6 +182,8 @@ LogicalResult Compilation::compileForCPU(ModuleOp module,
   mlir::pbs::CPUPipelineOptions pipeline;
   pipeline.fuse = options.fuse;
   pipeline.vectorBits = machine.vectorBits;
+  if (failed(parsePipelineOptions(module, pipeline)))
+    return failure();
   mlir::pbs::buildCPUPipeline(passes, pipeline);
   if (failed(passes.run(module)))
     return failure();
@@ -200,6 +218,8 @@ LogicalResult Compilation::compileForGPU(ModuleOp module,
   PassManager passes(&context);
   mlir::pbs::NVVMPipelineOptions pipeline;
   pipeline.fuse = options.fuse;
+  if (failed(parsePipelineOptions(module, pipeline)))
+    return failure();
   mlir::pbs::buildNVVMPipeline(passes, pipeline);
   if (failed(passes.run(module)))
     return failure();
@@ -244,6 +264,8 @@ std::string describe(const CompileOptions &options, std::string &error) {
   bool isVirtual;
   llvm::raw_string_ostream stream(text);
   stream << "target=" << options.target << " fuse=" << options.fuse;
+  if (!options.pipelineOptions.empty())
+    stream << " pipeline=(" << options.pipelineOptions << ")";
   if (options.target == "host") {
     mlir::pbs::HostMachine machine = mlir::pbs::HostMachine::detect();
     stream << " cpu=" << machine.cpu

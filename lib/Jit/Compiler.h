@@ -27,6 +27,8 @@ struct CompileOptions {
   std::string ptxas;
   /// Leave GPU code as PTX.
   bool ptx = false;
+  /// Options of the pass pipeline, as text.
+  std::string pipelineOptions;
 };
 
 /// The outcome of a compilation.

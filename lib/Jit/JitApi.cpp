@@ -84,6 +84,8 @@ static pbs_status compileProgram(const std::string &ir,
     compileOptions.ptxas = options->ptxas;
   compileOptions.fuse = !options->no_fusion;
   compileOptions.ptx = options->keep_ptx;
+  if (options->pipeline_options)
+    compileOptions.pipelineOptions = options->pipeline_options;
 
   std::string error;
   std::string description = describe(compileOptions, error);

@@ -96,7 +96,8 @@ class CompileOptions(_Sized):
     _fields_ = [("struct_size", ctypes.c_size_t), ("target", ctypes.c_char_p),
                 ("function", ctypes.c_char_p), ("no_cache", ctypes.c_int32),
                 ("cache_dir", ctypes.c_char_p), ("no_fusion", ctypes.c_int32),
-                ("ptxas", ctypes.c_char_p), ("keep_ptx", ctypes.c_int32)]
+                ("ptxas", ctypes.c_char_p), ("keep_ptx", ctypes.c_int32),
+                ("pipeline_options", ctypes.c_char_p)]
 
 
 class AttentionConfig(_Sized):

@@ -17,14 +17,15 @@ _DTYPE_NAMES = ("float32", "float16", "bfloat16", "int32")
 
 
 def make_compile_options(target=None, function=None, fuse=True, cache=True,
-                         cache_dir=None, ptxas=None):
+                         cache_dir=None, ptxas=None, pipeline_options=None):
     """pbs_compile_options from Python values."""
     def encode(text):
         return None if text is None else os.fsencode(text)
     return _library.CompileOptions(
         target=encode(target), function=encode(function),
         no_cache=int(not cache), cache_dir=encode(cache_dir),
-        no_fusion=int(not fuse), ptxas=encode(ptxas))
+        no_fusion=int(not fuse), ptxas=encode(ptxas),
+        pipeline_options=encode(pipeline_options))
 
 
 class Program:
@@ -148,7 +149,7 @@ class Program:
 
 
 def compile(ir, *, target=None, function=None, fuse=True, cache=True,  # pylint: disable=redefined-builtin
-            cache_dir=None, ptxas=None):
+            cache_dir=None, ptxas=None, pipeline_options=None):
     """Compiles a function of attention IR (text) to a Program.
 
     Args:
@@ -161,6 +162,8 @@ def compile(ir, *, target=None, function=None, fuse=True, cache=True,  # pylint:
       cache: use the disk cache, in `cache_dir`, by default PBS_CACHE_DIR or
         the user's cache directory.
       ptxas: the ptxas to use for GPU targets.
+      pipeline_options: options of the pass pipeline of the target, as pbs-opt
+        takes them, such as "tile=true stages=2".
 
     Raises: CompileError with line and column of the IR, UnsupportedError for a
       target that does not exist, FileError for a cache directory that cannot
@@ -168,7 +171,7 @@ def compile(ir, *, target=None, function=None, fuse=True, cache=True,  # pylint:
     """
     text = ir.encode() if isinstance(ir, str) else bytes(ir)
     options = make_compile_options(target, function, fuse, cache, cache_dir,
-                                   ptxas)
+                                   ptxas, pipeline_options)
     handle = ctypes.c_void_p()
     _library.check(_library.get().pbs_program_compile(
         text, len(text), ctypes.byref(options), ctypes.byref(handle)))

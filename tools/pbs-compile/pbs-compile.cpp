@@ -32,6 +32,10 @@ static cl::opt<std::string> ptxas("ptxas", cl::desc("path of ptxas"),
 static cl::opt<bool> noFusion("no-fusion",
                               cl::desc("leave out the fusion passes"),
                               cl::cat(category));
+static cl::opt<std::string> pipelineOptions(
+    "pipeline-options",
+    cl::desc("options of the pass pipeline, such as \"tile=true stages=2\""),
+    cl::cat(category));
 static cl::opt<bool> report("report",
                             cl::desc("print plan, kernels, compile times"),
                             cl::cat(category));
@@ -53,6 +57,7 @@ int main(int argc, char **argv) {
   options.ptxas = ptxas.empty() ? nullptr : ptxas.c_str();
   options.no_fusion = noFusion;
   options.no_cache = 1;
+  options.pipeline_options = pipelineOptions.c_str();
   try {
     pbs::Program program =
         pbs::Program::compile((*buffer)->getBuffer().str(), options);

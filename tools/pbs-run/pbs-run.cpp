@@ -114,6 +114,10 @@ static cl::opt<std::string> target("target",
 static cl::opt<std::string> function("function", cl::desc("function of the IR"),
                                      cl::cat(category));
 static cl::opt<bool> noFusion("no-fusion", cl::cat(category));
+static cl::opt<std::string> pipelineOptions(
+    "pipeline-options",
+    cl::desc("options of the pass pipeline, such as \"tile=true stages=2\""),
+    cl::cat(category));
 static cl::opt<bool> noCache("no-cache", cl::cat(category));
 static cl::opt<std::string> cacheDir("cache-dir", cl::cat(category));
 static cl::opt<int> threads("num-threads", cl::desc("threads to use at most"),
@@ -128,6 +132,7 @@ static JobOptions getJobOptions() {
   options.compile.no_cache = noCache;
   options.compile.cache_dir = cacheDir.empty() ? nullptr : cacheDir.c_str();
   options.compile.no_fusion = noFusion;
+  options.compile.pipeline_options = pipelineOptions.c_str();
   options.run.num_threads = threads;
   options.run.checked = checked;
   options.repetitions = timing ? std::max(1u, unsigned(repetitions)) : 0;

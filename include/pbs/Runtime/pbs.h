@@ -180,6 +180,9 @@ typedef struct pbs_compile_options {
   const char *ptxas;
   /** Not 0: GPU code stays PTX, which the driver compiles when it loads it. */
   int32_t keep_ptx;
+  /** Options of the pass pipeline of the target, as pbs-opt takes them, for
+   * example "tile=true stages=2"; null: none. */
+  const char *pipeline_options;
 } pbs_compile_options;
 
 /** Compiles a function of attention IR. */
