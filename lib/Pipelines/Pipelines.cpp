@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "pbs/Pipelines/Pipelines.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -99,8 +101,9 @@ void pbs::registerPasses() {
 }
 
 void pbs::registerDialects(DialectRegistry &registry) {
-  registry.insert<PBSDialect, plan::PlanDialect, tile::TileDialect,
-                  func::FuncDialect>();
+  // Score regions hold ops of arith and math.
+  registry.insert<PBSDialect, arith::ArithDialect, func::FuncDialect,
+                  math::MathDialect, plan::PlanDialect, tile::TileDialect>();
   cpu::registerCPUPolicies(registry);
   registerPtxTranslations(registry);
 }

@@ -38,6 +38,9 @@ Row pbs::reference::computeRow(const Problem &problem, const Inputs &inputs,
     int64_t block = j / problem.keyBlock;
     isListed[j] = uint32_t(bits[block / 32]) >> (block % 32) & 1;
     scores[j] = problem.getScale() * dot(query, keys + position[j] * dim, dim);
+    if (problem.score)
+      scores[j] = problem.score(scores[j], batch, queryHead,
+                                problem.getPosition(i), position[j]);
     auto grow = [&](double &limit) {
       limit = std::isnan(scores[j]) || std::isnan(limit)
                   ? NAN

@@ -14,6 +14,7 @@
 #define PBS_REFERENCE_REFERENCE_H
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,11 @@ struct Problem {
   double threshold = 0.9;
   int64_t count = 0;
   bool wholeOwn = false;
+  /// Another score of a scaled score, the batch, the query head, the position
+  /// of the row and that of the key; null for none. Acts in attention only.
+  std::function<double(double score, int64_t batch, int64_t head, int64_t row,
+                       int64_t key)>
+      score;
 
   double getScale() const;
   /// Heads of the permutation.

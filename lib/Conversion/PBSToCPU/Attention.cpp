@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels.h"
+#include "ScoreRegion.h"
 #include "Tiles.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -41,6 +42,8 @@ private:
   Value emitLoadValues(Value key, Value numKeys);
   void emitStrip(Value strip, Value key, Value numKeys, Value partial,
                  Value repair);
+  /// Puts the scores of a strip through the score region.
+  void emitScores(Value strip, Value key, Value numKeys);
   void emitMask(Value strip, Value key, Value numKeys);
   /// The new weights of a strip; returns the factors of the old output.
   Values emitSoftmax(Value strip, Value numKeys);
@@ -52,6 +55,8 @@ private:
   void emitFinish();
 
   Value positionOfKey(Value key);
+  /// Positions of the rows of vector `v` of a strip.
+  Value emitRowPositions(Value strip, int64_t v);
   /// Which rows of vector `v` of a strip see a key at `position` (an i32).
   Value emitVisible(Value strip, int64_t v, Value position);
   Value laneIndex(Value strip, int64_t v) {
@@ -130,9 +135,11 @@ void AttentionEmitter::emitRowTile(Value row) {
 
   auto rowIndex = [&](Value i) { return b.add(row, i); };
   RowSource source = {kernel.query, batch, head, rowIndex};
-  // Scores are kept in units of log2 so that their exponential is exp2.
-  emitLoadTransposed(b, source, rows, paddedRows, b.f32(kernel.scale * kLog2E),
-                     scratch, queryTile);
+  // Scores are kept in units of log2 so that their exponential is exp2; a score
+  // region sees them before.
+  double scale = kernel.hasScoreRegion() ? kernel.scale : kernel.scale * kLog2E;
+  emitLoadTransposed(b, source, rows, paddedRows, b.f32(scale), scratch,
+                     queryTile);
   b.forLoop(zero, paddedRows, lanes, [&](Value i) {
     b.store(b.negInf(vectorOf(b.getF32Type(), lanes)), maxRow, {i});
     b.store(splatF32(0), sumRow, {i});
@@ -230,6 +237,8 @@ void AttentionEmitter::emitStrip(Value strip, Value key, Value count,
         b.store(sums[s * vectors + v], scoreTile,
                 {b.add(i, b.index(s)), b.index(v * lanes)});
   });
+  if (kernel.hasScoreRegion())
+    emitScores(strip, key, count);
   Value hidden = b.negInf(vectorOf(b.getF32Type(), lanes));
   b.forLoop(count, padded, 1, [&](Value i) {
     for (int64_t v = 0; v < vectors; ++v)
@@ -248,10 +257,30 @@ Value AttentionEmitter::positionOfKey(Value key) {
   return b.intCast(key, b.getI32Type());
 }
 
-Value AttentionEmitter::emitVisible(Value strip, int64_t v, Value position) {
+Value AttentionEmitter::emitRowPositions(Value strip, int64_t v) {
   Value first = b.intCast(b.add(low, laneIndex(strip, v)), b.getI32Type());
-  Value rowPositions = b.add(b.splat(first, lanes), b.iota(lanes));
-  return b.le(b.splat(position, lanes), rowPositions);
+  return b.add(b.splat(first, lanes), b.iota(lanes));
+}
+
+Value AttentionEmitter::emitVisible(Value strip, int64_t v, Value position) {
+  return b.le(b.splat(position, lanes), emitRowPositions(strip, v));
+}
+
+void AttentionEmitter::emitScores(Value strip, Value key, Value count) {
+  Type i32 = b.getI32Type();
+  b.forLoop(zero, count, 1, [&](Value i) {
+    Value position = positionOfKey(b.add(key, i));
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value column = b.index(v * lanes);
+      Value score = b.loadVector(scoreTile, {i, column}, lanes);
+      score =
+          emitScoreRegion(b, *kernel.score,
+                          {score, b.intCast(batch, i32), b.intCast(head, i32),
+                           emitRowPositions(strip, v), position},
+                          lanes);
+      b.store(b.mulf(score, splatF32(kLog2E)), scoreTile, {i, column});
+    }
+  });
 }
 
 void AttentionEmitter::emitMask(Value strip, Value key, Value count) {

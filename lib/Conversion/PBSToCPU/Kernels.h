@@ -47,7 +47,10 @@ struct AttentionKernel {
   int64_t keyBlock;
   bool causal;
   double scale;
+  /// The score region; null or empty for none.
+  Region *score = nullptr;
 
+  bool hasScoreRegion() const { return score && !score->empty(); }
   void emit(CodeBuilder &b, Value item) const;
 };
 

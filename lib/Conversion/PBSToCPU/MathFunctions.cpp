@@ -1,4 +1,4 @@
-//===- MathFunctions.cpp - exp2 and log2 without library calls ------------===//
+//===- MathFunctions.cpp - exp2, log2, tanh without library calls ---------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -94,4 +94,27 @@ Value mlir::pbs::cpu::emitLog2(CodeBuilder &b, Value x) {
   result = b.select(b.eqf(x, f(0.0)), b.negInf(type), result);
   Value isOrdinary = b.ltf(x, f(std::numeric_limits<double>::infinity()));
   return b.select(isOrdinary, result, x);
+}
+
+Value mlir::pbs::cpu::emitTanh(CodeBuilder &b, Value x) {
+  Type type = x.getType();
+  auto f = [&](double value) { return b.constant(type, value); };
+  Value negative = b.ltf(x, f(0));
+  Value size = b.select(negative, b.subf(f(0), x), x);
+
+  // (1 - t) / (1 + t) with t = exp(-2 |x|); 1 - t would cancel near 0.
+  constexpr double kMinusTwoLog2E = -2.8853900817779268;
+  Value t = emitExp2(b, b.mulf(size, f(kMinusTwoLog2E)));
+  Value large = b.divf(b.subf(f(1), t), b.addf(f(1), t));
+
+  // The Taylor series; the term after its last is 2^-38 of the sum at 1/4.
+  constexpr double kLimit = 0.25;
+  static constexpr double kCoefficients[] = {
+      -1382.0 / 155925, 62.0 / 2835, -17.0 / 315, 2.0 / 15, -1.0 / 3, 1.0};
+  Value square = b.mulf(size, size);
+  Value p = f(kCoefficients[0]);
+  for (double coefficient : ArrayRef(kCoefficients).drop_front())
+    p = b.fma(p, square, f(coefficient));
+  Value result = b.select(b.ltf(size, f(kLimit)), b.mulf(p, size), large);
+  return b.select(negative, b.subf(f(0), result), result);
 }

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels.h"
+#include "ScoreRegion.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -193,9 +194,11 @@ BlockChoice KernelConverter::getChoice(Value query, unsigned kvOperand,
 void KernelConverter::emit(AttentionOp op) {
   Value query = operand(0);
   AttentionKernel code = {
-      query,       operand(1),  operand(2),     Value(),
-      Value(),     Value(),     result(0),      result(1),
-      kDenseBlock, kDenseBlock, op.getCausal(), getScale(op.getScale(), query)};
+      query,         operand(1),     operand(2),
+      Value(),       Value(),        Value(),
+      result(0),     result(1),      kDenseBlock,
+      kDenseBlock,   op.getCausal(), getScale(op.getScale(), query),
+      &op.getScore()};
   code.emit(*builder, item);
   grid = countParts(query, kDenseBlock);
 }
@@ -349,7 +352,8 @@ void KernelConverter::emit(SparseAttentionOp op) {
                           list.getQueryBlock(),
                           list.getKeyBlock(),
                           op.getCausal(),
-                          getScale(op.getScale(), query)};
+                          getScale(op.getScale(), query),
+                          &op.getScore()};
   code.emit(*builder, item);
   grid = countParts(query, list.getQueryBlock());
 }
@@ -390,6 +394,10 @@ LogicalResult KernelConverter::verifyOp() {
              << kHeadDimMultiple << " up to " << kMaxHeadDim
              << " for the CPU, got " << op->getOperand(0).getType();
   }
+
+  for (Region &region : op->getRegions())
+    if (failed(verifyScoreRegion(region)))
+      return failure();
 
   int64_t sorted = 0;
   if (auto sort = dyn_cast<SortSegmentsOp>(op))

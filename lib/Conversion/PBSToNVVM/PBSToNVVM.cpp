@@ -158,6 +158,10 @@ LogicalResult KernelConverter::convertAttention(AttentionKernelSpec spec,
                                                 Value query,
                                                 std::optional<APFloat> scale) {
   using Role = AttentionRole;
+  if (!compute->getRegion(0).empty())
+    return compute->emitOpError(
+        "has a score region, for which there is code by way of tiles only (see "
+        "the option 'tile' of pbs-to-nvvm)");
   auto type = cast<RankedTensorType>(query.getType());
   Type element = type.getElementType();
   if (!element.isF16() && !element.isBF16())

@@ -36,7 +36,7 @@ plan::KernelOp Kernels::get(KernelOpInterface op, ValueRange inputs,
     arguments = arguments.drop_front(count);
     operands.push_back(emitPack(body, loc, operand.getType(), components));
   }
-  Operation *clone = op->cloneWithoutRegions();
+  Operation *clone = op->clone();
   clone->setOperands(operands);
   body.insert(clone);
 

@@ -10,7 +10,9 @@
 
 #include "KernelWriter.h"
 #include "Kernels.h"
+#include "ScoreRegion.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 #include <limits>
@@ -34,18 +36,23 @@ static constexpr int64_t kL2Budget = 32 << 20;
 namespace {
 /// What an attention kernel computes, and from which buffers.
 struct AttentionTask {
-  KernelOpInterface op;
   bool causal;
   /// Scale of the scores.
   double scale;
+  Region *score;
   unsigned query, key, value;
-  /// Original positions of the keys, if they were moved and that matters.
+  /// Original positions of the keys, if they were moved and somebody looks.
   std::optional<unsigned> positions;
   /// Segment that keys stay in.
   int64_t segment = 0;
   /// Bit rows; without, all blocks are visited.
   std::optional<unsigned> list;
   std::optional<unsigned> output, lse;
+
+  bool hasScoreRegion() const { return !score->empty(); }
+  /// Whether scores are scaled before the softmax rather than in it: for a
+  /// score region, and where a larger product is not a larger score.
+  bool scalesFirst() const { return hasScoreRegion() || scale <= 0; }
 };
 
 /// Writes an attention kernel.
@@ -93,8 +100,10 @@ private:
   Value writeList();
   /// One key block.
   State writeStep(Value j, const State &s);
+  /// Original positions of the keys from `key0` on, a #tile.col.
+  Value writeKeyPositions(Value key0);
   /// The scores without the keys that the rows do not see.
-  Value writeMask(Value scores, Value key0);
+  Value writeMask(Value scores, Value keyPositions);
   void writeResults(const State &s);
 
   Value load(unsigned buffer, Value head, Value row0) {
@@ -110,25 +119,31 @@ private:
   RankedTensorType scoreType, outputType, rowType;
 
   // The same in all work items.
-  Value scale, scales, rowScales;
+  /// From scores to the exponents of 2 of the softmax.
+  Value scales, rowScales;
   Value queries, keys, shift, group, keyBlocks, completeBlocks;
   // Of the work item.
   Value batch, head, block, kvHead, row0, low;
   Value queryTile, list, masked;
+  /// Positions of the rows, a #tile.row.
+  Value rowPositions;
   /// Last visible position of each row; without causality, of all.
   Value limits;
 };
 } // namespace
 
 SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
-  SmallVector<unsigned> buffers = {task.query, task.key};
+  // One buffer may be several operands.
+  llvm::SmallSetVector<unsigned, 8> buffers;
+  buffers.insert(task.query);
+  buffers.insert(task.key);
   if (task.output)
-    buffers.push_back(task.value);
+    buffers.insert(task.value);
   for (std::optional<unsigned> buffer :
        {task.positions, task.list, task.output, task.lse})
     if (buffer)
-      buffers.push_back(*buffer);
-  return buffers;
+      buffers.insert(*buffer);
+  return llvm::to_vector(buffers);
 }
 
 SmallVector<AffineExpr> AttentionWriter::getItems(const AttentionTask &task,
@@ -151,7 +166,7 @@ AttentionWriter::AttentionWriter(const AttentionTask &task,
 }
 
 void AttentionWriter::writeSizes() {
-  scale = b.f32(task.scale * kLog2E);
+  Value scale = b.f32(task.scalesFirst() ? kLog2E : task.scale * kLog2E);
   scales = b.splat(scale, scoreType);
   rowScales = b.splat(scale, rowType);
   Value query = b.buffer(task.query), key = b.buffer(task.key);
@@ -174,7 +189,7 @@ Value AttentionWriter::writeList() {
     Value rowEnd = b.min(b.add(row0, b.i32(kBlock)), queries);
     Value highEnd = b.max(b.add(rowEnd, shift), b.i32(0));
     Value lowEnd = b.max(b.add(low, b.i32(1)), b.i32(0));
-    if (!task.positions) {
+    if (!task.list) {
       full = b.div(lowEnd, b.i32(kBlock));
       end = b.ceilDiv(highEnd, kBlock);
     } else if (task.segment != 0) {
@@ -199,22 +214,20 @@ Value AttentionWriter::writeList() {
                                  ValueRange{batch, head, block}, full, end);
 }
 
-Value AttentionWriter::writeMask(Value scores, Value key0) {
-  Type i32 = b.getI32Type();
-  RankedTensorType limitType = b.acc(kBlock, kBlock, i32);
-  Value columns;
-  if (task.positions) {
-    Value read = tile::ReadOp::create(
-        b, b.lane(kBlock, i32), b.buffer(*task.positions),
-        ValueRange{batch, kvHead, key0}, b.i32(kNoPosition));
-    columns = tile::RelayoutOp::create(b, b.column(kBlock, i32), read,
-                                       /*offset=*/IntegerAttr());
-  } else {
-    columns = b.add(tile::IotaOp::create(b, b.column(kBlock, i32)),
-                    b.splat(key0, b.column(kBlock, i32)));
-  }
+Value AttentionWriter::writeKeyPositions(Value key0) {
+  RankedTensorType type = b.column(kBlock, b.getI32Type());
+  if (!task.positions)
+    return b.add(tile::IotaOp::create(b, type), b.splat(key0, type));
+  Value read = tile::ReadOp::create(
+      b, b.lane(kBlock, b.getI32Type()), b.buffer(*task.positions),
+      ValueRange{batch, kvHead, key0}, b.i32(kNoPosition));
+  return tile::RelayoutOp::create(b, type, read, /*offset=*/IntegerAttr());
+}
+
+Value AttentionWriter::writeMask(Value scores, Value keyPositions) {
+  RankedTensorType limitType = b.acc(kBlock, kBlock, b.getI32Type());
   Value hidden = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, limits,
-                                       b.broadcast(columns, limitType));
+                                       b.broadcast(keyPositions, limitType));
   return arith::SelectOp::create(b, hidden, b.filled(scoreType, -kInfinity),
                                  scores);
 }
@@ -230,13 +243,25 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   Value k = load(task.key, kvHead, key0);
   Value product = tile::DotOp::create(b, scoreType, queryTile, k,
                                       /*acc=*/Value(), /*transpose_b=*/true);
+  if (task.scalesFirst())
+    product = arith::MulFOp::create(b, product,
+                                    b.splat(b.f32(task.scale), scoreType));
+  Value keyPositions;
+  if (usesKeyPosition(*task.score))
+    keyPositions = writeKeyPositions(key0);
+  if (task.hasScoreRegion())
+    product = writeScoreRegion(b, *task.score, product, batch, head,
+                               rowPositions, keyPositions);
   Value needsMask =
       arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, masked);
   auto yield = [&](Value value) { scf::YieldOp::create(b, value); };
   Value scores =
       scf::IfOp::create(
           b, needsMask,
-          [&](OpBuilder &, Location) { yield(writeMask(product, key0)); },
+          [&](OpBuilder &, Location) {
+            yield(writeMask(product, keyPositions ? keyPositions
+                                                  : writeKeyPositions(key0)));
+          },
           [&](OpBuilder &, Location) { yield(product); })
           .getResult(0);
 
@@ -252,11 +277,14 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
                                        b.filled(rowType, -kInfinity));
     return arith::SelectOp::create(b, none, b.filled(rowType, 0), state.max);
   };
-  Value finite =
-      scf::IfOp::create(
-          b, needsMask, [&](OpBuilder &, Location) { yield(guard()); },
-          [&](OpBuilder &, Location) { yield(state.max); })
-          .getResult(0);
+  Value finite;
+  if (task.hasScoreRegion())
+    finite = guard();
+  else
+    finite = scf::IfOp::create(
+                 b, needsMask, [&](OpBuilder &, Location) { yield(guard()); },
+                 [&](OpBuilder &, Location) { yield(state.max); })
+                 .getResult(0);
   Value offset =
       arith::NegFOp::create(b, arith::MulFOp::create(b, finite, rowScales));
   Value exponents =
@@ -336,13 +364,12 @@ void AttentionWriter::write() {
   auto size = tile::ListSizeOp::create(b, i32, i32, list);
   masked = size.getMasked();
   RankedTensorType limitType = b.acc(kBlock, kBlock, i32);
-  if (task.causal) {
+  if (task.causal || usesRowPosition(*task.score)) {
     RankedTensorType type = b.row(kBlock, i32);
-    Value limit = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
-    limits = b.broadcast(limit, limitType);
-  } else {
-    limits = b.splat(b.sub(keys, b.i32(1)), limitType);
+    rowPositions = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
   }
+  limits = task.causal ? b.broadcast(rowPositions, limitType)
+                       : b.splat(b.sub(keys, b.i32(1)), limitType);
 
   queryTile = load(task.query, head, row0);
   State first;
@@ -364,7 +391,29 @@ void AttentionWriter::write() {
 // Ops
 //===----------------------------------------------------------------------===//
 
-static std::optional<std::string> refuse(RankedTensorType query, double scale) {
+/// The number of the buffer that an argument of the plan.kernel is.
+static unsigned getBuffer(Value argument) {
+  return cast<BlockArgument>(argument).getArgNumber();
+}
+
+/// What dense and sparse attention have in common; results that the kernel
+/// leaves out are not computed.
+template <typename AttentionLikeOp>
+static AttentionTask getTask(AttentionLikeOp op, plan::KernelOp kernel) {
+  AttentionTask task;
+  task.causal = op.getCausal();
+  RankedTensorType query = op.getQuery().getType();
+  task.scale = op.getScale() ? op.getScale()->convertToDouble()
+                             : 1 / std::sqrt(double(query.getShape().back()));
+  task.score = &op.getScore();
+  task.query = getBuffer(op.getQuery());
+  task.output = kernel.findResultBuffer(0);
+  task.lse = kernel.findResultBuffer(1);
+  return task;
+}
+
+static std::optional<std::string> refuse(const AttentionTask &task,
+                                         RankedTensorType query) {
   std::string reason;
   llvm::raw_string_ostream stream(reason);
   int64_t headDim = query.getShape().back();
@@ -373,32 +422,23 @@ static std::optional<std::string> refuse(RankedTensorType query, double scale) {
     stream << "expected f16 or bf16, got " << element;
   else if (headDim != 64 && headDim != 128)
     stream << "expected a head dimension of 64 or 128, got " << headDim;
-  else if (scale <= 0)
-    stream << "expected a positive scale, got " << scale;
+  else if (Operation *op = findUnsupportedOp(*task.score))
+    stream << "expected ops of arith, or math.absf, math.exp, math.exp2, "
+              "math.fma, math.log, math.log2, math.rsqrt, math.sqrt or "
+              "math.tanh in the score region, got "
+           << op->getName();
   else
     return std::nullopt;
   return reason;
 }
 
-static double getScale(std::optional<APFloat> scale, RankedTensorType query) {
-  return scale ? scale->convertToDouble()
-               : 1 / std::sqrt(double(query.getShape().back()));
-}
-
 std::optional<std::string>
 mlir::pbs::writeKernel(AttentionOp op, plan::KernelOp kernel, Block *module) {
-  AttentionTask task;
-  task.op = op;
-  task.causal = op.getCausal();
-  task.scale = getScale(op.getScale(), op.getQuery().getType());
-  if (std::optional<std::string> reason =
-          refuse(op.getQuery().getType(), task.scale))
+  AttentionTask task = getTask(op, kernel);
+  if (std::optional<std::string> reason = refuse(task, op.getQuery().getType()))
     return reason;
-  task.query = 0;
-  task.key = 1;
-  task.value = 2;
-  task.output = kernel.findResultBuffer(0);
-  task.lse = kernel.findResultBuffer(1);
+  task.key = getBuffer(op.getKey());
+  task.value = getBuffer(op.getValue());
   AttentionWriter(task, kernel, module).write();
   return std::nullopt;
 }
@@ -406,12 +446,8 @@ mlir::pbs::writeKernel(AttentionOp op, plan::KernelOp kernel, Block *module) {
 std::optional<std::string> mlir::pbs::writeKernel(SparseAttentionOp op,
                                                   plan::KernelOp kernel,
                                                   Block *module) {
-  AttentionTask task;
-  task.op = op;
-  task.causal = op.getCausal();
-  task.scale = getScale(op.getScale(), op.getQuery().getType());
-  if (std::optional<std::string> reason =
-          refuse(op.getQuery().getType(), task.scale))
+  AttentionTask task = getTask(op, kernel);
+  if (std::optional<std::string> reason = refuse(task, op.getQuery().getType()))
     return reason;
   BlockListType list = op.getList().getType();
   if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock) {
@@ -420,16 +456,14 @@ std::optional<std::string> mlir::pbs::writeKernel(SparseAttentionOp op,
         << "expected blocks of " << kBlock << "x" << kBlock << ", got " << list;
     return reason;
   }
-  // Query; key, value, positions and their ranges; bit rows.
-  task.query = 0;
-  task.key = 1;
-  task.value = 2;
-  if (task.causal)
-    task.positions = 3;
+  auto kv = op.getKv().getDefiningOp<PackKVOp>();
+  task.key = getBuffer(kv.getKey());
+  task.value = getBuffer(kv.getValue());
+  if (task.causal || usesKeyPosition(*task.score))
+    task.positions = getBuffer(kv.getPositions());
   task.segment = op.getKv().getType().getSegment();
-  task.list = 5;
-  task.output = kernel.findResultBuffer(0);
-  task.lse = kernel.findResultBuffer(1);
+  auto pack = op.getList().getDefiningOp<PackBlockListOp>();
+  task.list = getBuffer(pack.getBits());
   AttentionWriter(task, kernel, module).write();
   return std::nullopt;
 }

@@ -29,7 +29,6 @@ public:
   /// The argument for a buffer.
   Value buffer(unsigned number) const { return arguments.lookup(number); }
 
-  /// The constant `value`.
   Value i32(int64_t value);
   Value f32(double value);
   /// A register tile of the constant `value`.
@@ -59,9 +58,10 @@ public:
   Value splat(Value scalar, RankedTensorType type);
   Value broadcast(Value source, RankedTensorType type);
 
-private:
+  /// The constant `value`, a scalar or a register tile.
   Value constant(TypedAttr value);
 
+private:
   llvm::SmallDenseMap<unsigned, Value> arguments;
   llvm::SmallDenseMap<Attribute, Value> constants;
   Block *entry;

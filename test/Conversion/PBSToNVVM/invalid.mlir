@@ -29,3 +29,17 @@ plan.kernel @no_code(%k: tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xf32> {
   %p = pbs.pool %k : (tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xf32>
   plan.return %p : tensor<1x2x?x64xf32>
 }
+
+// -----
+
+plan.kernel @score(%q: tensor<1x4x?x64xbf16>) -> tensor<1x4x?x64xbf16> {
+  // expected-error @below {{has a score region, for which there is code by way of tiles only}}
+  %o, %lse = pbs.attention %q, %q, %q
+    score (%x, %b, %h, %p, %j) {
+      %y = arith.negf %x : f32
+      pbs.yield %y
+    }
+    : (tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>)
+    -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x64xbf16>
+}

@@ -63,3 +63,17 @@ plan.kernel @other_op(%i: tensor<1x2x?xf32>) -> tensor<1x2x?xi32> {
     : (!pbs.permutation<1x2x?, segment = 256>) -> tensor<1x2x?xi32>
   plan.return %positions : tensor<1x2x?xi32>
 }
+
+// -----
+
+plan.kernel @score_op(%q: tensor<1x4x?x64xbf16>) -> tensor<1x4x?x64xbf16> {
+  // expected-remark@+1 {{expected ops of arith, or math.absf, math.exp, math.exp2, math.fma, math.log, math.log2, math.rsqrt, math.sqrt or math.tanh in the score region, got math.sin}}
+  %o, %lse = pbs.attention %q, %q, %q {causal}
+    score (%x, %b, %h, %p, %j) {
+      %y = math.sin %x : f32
+      pbs.yield %y
+    }
+    : (tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>)
+    -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x64xbf16>
+}

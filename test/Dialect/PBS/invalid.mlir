@@ -516,3 +516,70 @@ func.func @pack_permutation_heads(%p: tensor<1x3x?xi32>) {
   %result = pbs.pack_permutation %p : (tensor<1x3x?xi32>) -> !pbs.permutation<1x2x?, segment = 256>
   return
 }
+
+// -----
+
+func.func @score_arguments(%q: tensor<1x2x?x64xf32>) {
+  // expected-error@+2 {{expected 5 arguments of the score region (score, batch, head, row, key), got 1}}
+  %o, %lse = pbs.attention %q, %q, %q {causal}
+    score (%x) {
+      pbs.yield %x
+    }
+    : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+    -> (tensor<1x2x?x64xf32>, tensor<1x2x?xf32>)
+  return
+}
+
+// -----
+
+func.func @score_argument_types(%q: tensor<1x2x?x64xf32>) {
+  // expected-error@+1 {{expected arguments ('f32', 'i32', 'i32', 'i32', 'i32') of the score region, got ('f32')}}
+  %o, %lse = "pbs.attention"(%q, %q, %q) ({
+    ^bb0(%x: f32):
+      pbs.yield %x
+    }) : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+    -> (tensor<1x2x?x64xf32>, tensor<1x2x?xf32>)
+  return
+}
+
+// -----
+
+func.func @score_elementwise(%q: tensor<1x2x?x64xf32>) {
+  %o, %lse = pbs.attention %q, %q, %q {causal}
+    score (%x, %b, %h, %p, %j) {
+      // expected-error@+1 {{expected elementwise ops and constants in a score region}}
+      %y = vector.broadcast %x : f32 to vector<4xf32>
+      pbs.yield %x
+    }
+    : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+    -> (tensor<1x2x?x64xf32>, tensor<1x2x?xf32>)
+  return
+}
+
+// -----
+
+func.func @score_types(%q: tensor<1x2x?x64xf32>) {
+  %o, %lse = pbs.attention %q, %q, %q {causal}
+    score (%x, %b, %h, %p, %j) {
+      // expected-error@+1 {{expected f32, i32 or i1 in a score region, got 'f64'}}
+      %y = arith.extf %x : f32 to f64
+      pbs.yield %x
+    }
+    : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+    -> (tensor<1x2x?x64xf32>, tensor<1x2x?xf32>)
+  return
+}
+
+// -----
+
+func.func @score_isolated(%q: tensor<1x2x?x64xf32>, %bias: f32) {
+  %o, %lse = pbs.attention %q, %q, %q {causal}
+    score (%x, %b, %h, %p, %j) {
+      // expected-error@+1 {{use of undeclared SSA value name}}
+      %y = arith.addf %x, %bias : f32
+      pbs.yield %y
+    }
+    : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+    -> (tensor<1x2x?x64xf32>, tensor<1x2x?xf32>)
+  return
+}

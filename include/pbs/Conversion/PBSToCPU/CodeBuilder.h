@@ -171,6 +171,10 @@ Value emitExp2OfF64(CodeBuilder &b, Value x);
 /// 2^-21 + 2^-23 |log2(x)|; 0 gives -inf, infinity and NaN stay.
 Value emitLog2(CodeBuilder &b, Value x);
 
+/// `tanh(x)` for scalars and vectors of f32; the relative error is at most
+/// 2^-21; NaN stays NaN.
+Value emitTanh(CodeBuilder &b, Value x);
+
 } // namespace mlir::pbs::cpu
 
 #endif // PBS_CONVERSION_PBSTOCPU_CODEBUILDER_H

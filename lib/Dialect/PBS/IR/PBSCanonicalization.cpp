@@ -133,6 +133,8 @@ struct AttentionOfPermute : OpRewritePattern<AttentionOp> {
                                 PatternRewriter &rewriter) const override {
     if (op.getCausal())
       return rewriter.notifyMatchFailure(op, "causal masks go by position");
+    if (!op.getScore().empty())
+      return rewriter.notifyMatchFailure(op, "scores go by position");
     auto key = op.getKey().getDefiningOp<PermuteOp>();
     auto value = op.getValue().getDefiningOp<PermuteOp>();
     if (!key || !value || key.getPermutation() != value.getPermutation())
@@ -167,9 +169,29 @@ struct SparseAttentionOfFullList : OpRewritePattern<SparseAttentionOp> {
     } else {
       return rewriter.notifyMatchFailure(op, "original keys are not known");
     }
-    rewriter.replaceOpWithNewOp<AttentionOp>(
-        op, op.getResultTypes(), op.getQuery(), key, value, op.getCausalAttr(),
-        op.getScaleAttr());
+    auto dense = AttentionOp::create(rewriter, op.getLoc(), op.getResultTypes(),
+                                     op.getQuery(), key, value,
+                                     op.getCausalAttr(), op.getScaleAttr());
+    rewriter.inlineRegionBefore(op.getScore(), dense.getScore(),
+                                dense.getScore().end());
+    rewriter.replaceOp(op, dense);
+    return success();
+  }
+};
+
+/// A score region that gives the score that it gets.
+template <typename AttentionLikeOp>
+struct DropScoreRegion : OpRewritePattern<AttentionLikeOp> {
+  using OpRewritePattern<AttentionLikeOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(AttentionLikeOp op,
+                                PatternRewriter &rewriter) const override {
+    Region &region = op.getScore();
+    if (region.empty())
+      return rewriter.notifyMatchFailure(op, "no region");
+    auto yield = cast<YieldOp>(region.front().back());
+    if (yield.getScore() != region.getArgument(0))
+      return rewriter.notifyMatchFailure(op, "the score changes");
+    rewriter.modifyOpInPlace(op, [&] { rewriter.eraseBlock(&region.front()); });
     return success();
   }
 };
@@ -182,12 +204,13 @@ void PoolOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
-  patterns.add<AttentionOfPermute>(context);
+  patterns.add<AttentionOfPermute, DropScoreRegion<AttentionOp>>(context);
 }
 
 void SparseAttentionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                                     MLIRContext *context) {
-  patterns.add<SparseAttentionOfFullList>(context);
+  patterns.add<SparseAttentionOfFullList, DropScoreRegion<SparseAttentionOp>>(
+      context);
 }
 
 //===----------------------------------------------------------------------===//

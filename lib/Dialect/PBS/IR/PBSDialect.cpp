@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ScoreRegion.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "llvm/ADT/TypeSwitch.h"

@@ -50,10 +50,11 @@ public:
     Value list =
         SelectBlocksOp::create(builder, loc, listType, scores, op.getQuery(),
                                kv, op.getSelect(), op.getForced());
-    return SparseAttentionOp::create(builder, loc, op.getResultTypes(),
-                                     op.getQuery(), kv, list,
-                                     op.getCausalAttr(), op.getScaleAttr())
-        .getResults();
+    auto attention = SparseAttentionOp::create(
+        builder, loc, op.getResultTypes(), op.getQuery(), kv, list,
+        op.getCausalAttr(), op.getScaleAttr());
+    attention.getScore().takeBody(op.getScore());
+    return attention.getResults();
   }
 
 private:

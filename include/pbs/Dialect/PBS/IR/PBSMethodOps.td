@@ -17,7 +17,8 @@ include "pbs/Dialect/PBS/IR/PBSOpBase.td"
 // attention
 //===----------------------------------------------------------------------===//
 
-def PBS_AttentionOp : PBS_ComputeOp<"attention"> {
+def PBS_AttentionOp : PBS_ScoredOp<"attention", [
+    DeclareOpInterfaceMethods<PBS_KernelOp>]> {
   let summary = "Dense attention";
   let description = [{
     Softmax attention of every query row over all keys visible to it, without a
@@ -26,6 +27,12 @@ def PBS_AttentionOp : PBS_ComputeOp<"attention"> {
     and `lse [B, Hq, M]`, the natural logarithm of the sum of exponentials of a
     row's scores. A row that sees no key gives 0 and `-inf`.
 
+    The region `score`, if there is one, makes another score `x'` of a scaled
+    score `x`. It sees `x` (f32) and, each as an i32, the batch, the query head,
+    the position of the query row and the original position of the key, and has
+    elementwise ops of f32, i32 and i1 only. It may give `-inf`, which hides the
+    key.
+
     Example:
 
     ```mlir
@@ -33,6 +40,16 @@ def PBS_AttentionOp : PBS_ComputeOp<"attention"> {
                        %k: tensor<1x8x?x128xbf16>,
                        %v: tensor<1x8x?x128xbf16>) {
       %o, %lse = pbs.attention %q, %k, %v {causal}
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>)
+        -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
+      %capped, %lse1 = pbs.attention %q, %k, %v {causal}
+        score (%x, %b, %h, %p, %j) {
+          %cap = arith.constant 50.0 : f32
+          %y = arith.divf %x, %cap : f32
+          %t = math.tanh %y : f32
+          %s = arith.mulf %t, %cap : f32
+          pbs.yield %s
+        }
         : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>)
         -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
       return
@@ -261,7 +278,7 @@ def PBS_PermuteKVOp : PBS_ComputeOp<"permute_kv"> {
 // permuted_attention
 //===----------------------------------------------------------------------===//
 
-def PBS_PermutedAttentionOp : PBS_ShapedOp<"permuted_attention"> {
+def PBS_PermutedAttentionOp : PBS_ScoredOp<"permuted_attention"> {
   let summary = "Permuted block-sparse attention, the whole method";
   let description = [{
     Permutes keys and values inside segments by importance, selects key blocks
@@ -270,7 +287,8 @@ def PBS_PermutedAttentionOp : PBS_ShapedOp<"permuted_attention"> {
 
     `scale` defaults to `1 / sqrt(D)`. `segment` is a multiple of `key_block`.
     With `unpermuted` keys and values stay where they are. The other attributes
-    are policies, see there.
+    are policies, see there. The region `score` is that of `pbs.attention`;
+    importance and selection do not see it.
 
     Example:
 
@@ -432,13 +450,15 @@ def PBS_SortSegmentsOp : PBS_ComputeOp<"sort_segments"> {
 // sparse_attention
 //===----------------------------------------------------------------------===//
 
-def PBS_SparseAttentionOp : PBS_ComputeOp<"sparse_attention"> {
+def PBS_SparseAttentionOp : PBS_ScoredOp<"sparse_attention", [
+    DeclareOpInterfaceMethods<PBS_KernelOp>]> {
   let summary = "Attention over listed blocks";
   let description = [{
     Softmax attention of each query row over the keys of the blocks that its
     query block lists; with `causal` over those of them whose original position
-    is visible to the row. Results as for `pbs.attention`. The list must have
-    been made for the same block and segment, and be causal if this is.
+    is visible to the row. Results and the region `score` as for
+    `pbs.attention`. The list must have been made for the same block and
+    segment, and be causal if this is.
 
     Example:
 
@@ -463,6 +483,38 @@ def PBS_SparseAttentionOp : PBS_ComputeOp<"sparse_attention"> {
     OptionalAttr<F64Attr>:$scale);
   let results = (outs PBS_Tensor:$output, PBS_RowTensor:$lse);
   let hasCanonicalizer = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// yield
+//===----------------------------------------------------------------------===//
+
+def PBS_YieldOp : Op<PBS_Dialect, "yield", [
+    Pure, Terminator,
+    ParentOneOf<["AttentionOp", "PermutedAttentionOp", "SparseAttentionOp"]>]> {
+  let summary = "The score that a score region gives";
+  let description = [{
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>) {
+      %o, %lse = pbs.attention %q, %q, %q {causal}
+        score (%x, %b, %h, %p, %j) {
+          %distance = arith.subi %p, %j : i32
+          %d = arith.sitofp %distance : i32 to f32
+          %slope = arith.constant -0.0625 : f32
+          %bias = arith.mulf %d, %slope : f32
+          %s = arith.addf %x, %bias : f32
+          pbs.yield %s
+        }
+        : (tensor<1x32x?x128xbf16>, tensor<1x32x?x128xbf16>, tensor<1x32x?x128xbf16>)
+        -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
+      return
+    }
+    ```
+  }];
+  let arguments = (ins F32:$score);
+  let assemblyFormat = "$score attr-dict";
 }
 
 #endif // PBS_DIALECT_PBS_IR_PBSMETHODOPS_TD

@@ -12,6 +12,8 @@ include "pbs/Dialect/PBS/IR/PBSAttributes.td"
 include "pbs/Dialect/PBS/IR/PBSDialect.td"
 include "pbs/Dialect/PBS/IR/PBSInterfaces.td"
 include "pbs/Dialect/PBS/IR/PBSTypes.td"
+include "mlir/IR/OpAsmInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 //===----------------------------------------------------------------------===//
@@ -69,5 +71,16 @@ class PBS_ShapedOp<string mnemonic, list<Trait> traits = []>
 class PBS_ComputeOp<string mnemonic, list<string> methods = []>
     : PBS_ShapedOp<mnemonic,
                    [DeclareOpInterfaceMethods<PBS_KernelOp, methods>]>;
+
+/// The score region of an attention op.
+class PBS_ScoredOp<string mnemonic, list<Trait> traits = []>
+    : PBS_ShapedOp<mnemonic, traits # [IsolatedFromAbove]> {
+  let regions = (region MaxSizedRegion<1>:$score);
+  let assemblyFormat = [{
+    operands attr-dict custom<ScoreRegion>($score) `:`
+    functional-type(operands, results)
+  }];
+  let hasRegionVerifier = 1;
+}
 
 #endif // PBS_DIALECT_PBS_IR_PBSOPBASE_TD
