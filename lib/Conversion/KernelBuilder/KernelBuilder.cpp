@@ -31,8 +31,11 @@ KernelBuilder::KernelBuilder(OpBuilder &builder, Location loc)
       loc(loc) {}
 
 KernelBuilder::KernelBuilder(OpBuilder &builder, Location loc,
-                             Operation *kernel)
+                             Operation *kernel, Constants &constants)
     : KernelBuilder(builder, loc) {
+  this->constants = &constants;
+  if (!kernel)
+    return;
   func = kernel;
   body = &kernel->getRegion(0);
   shared = SymbolTable::lookupSymbolIn(kernel->getParentOp(), kSharedName);
@@ -89,8 +92,7 @@ void KernelBuilder::beginKernel(StringRef name, ArrayRef<ParamKind> params,
   }
   func = kernel;
   body = &kernel.getBody();
-  constants.clear();
-  sharedAddress = {};
+  constants->clear();
   builder.setInsertionPointToStart(kernel.addEntryBlock(builder));
 }
 
@@ -135,7 +137,7 @@ void KernelBuilder::ret() {
 //===----------------------------------------------------------------------===//
 
 Value KernelBuilder::constant(Attribute value, Type type) {
-  Value &entry = constants[{value, type}];
+  Value &entry = (*constants)[{value, type}];
   if (!entry) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&body->front());
@@ -349,13 +351,14 @@ Value KernelBuilder::pack16(Value lo, Value hi, bool bf16) {
 //===----------------------------------------------------------------------===//
 
 Value KernelBuilder::sharedBase() {
-  if (!sharedAddress) {
+  auto global = cast<LLVM::GlobalOp>(shared);
+  Value &entry = (*constants)[{global.getSymNameAttr(), global.getType()}];
+  if (!entry) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&body->front());
-    sharedAddress =
-        LLVM::AddressOfOp::create(builder, loc, cast<LLVM::GlobalOp>(shared));
+    entry = LLVM::AddressOfOp::create(builder, loc, global);
   }
-  return sharedAddress;
+  return entry;
 }
 Value KernelBuilder::gepBytes(Value base, Value byteOffset) {
   return LLVM::GEPOp::create(builder, loc, base.getType(), builder.getI8Type(),

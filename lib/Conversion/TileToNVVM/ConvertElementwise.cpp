@@ -347,9 +347,12 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
     // Nobody reads what was there before any more.
     if (!kernel.afterBarrier.contains(op))
       b.barrier(barrier, kWarpgroupThreads);
-    Value mine = b.gepBytes(base, b.mul(kernel.wgThread, 4));
-    for (auto [i, value] : llvm::enumerate(adaptor.getSource()))
-      b.store(value, b.gepBytes(mine, 4 * kWarpgroupThreads * i), 4);
+    for (auto [i, value] : llvm::enumerate(adaptor.getSource())) {
+      Coordinate at =
+          kernel.getCoordinates(b, getTensor(op.getSource()), i).front();
+      Value mine = b.gepBytes(base, b.mul(at.base, 4));
+      b.store(value, b.gepBytes(mine, 4 * at.offset), 4);
+    }
     b.barrier(barrier, kWarpgroupThreads);
     Value read = b.gepBytes(base, b.mul(kernel.column, 4));
     Values results;

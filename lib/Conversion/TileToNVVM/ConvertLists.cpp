@@ -165,7 +165,8 @@ struct ConvertListNext : KernelPattern<ListNextOp> {
           Value begin = b.select(first, full, b.c32(0));
           Value stop = b.select(first, end, full);
           Value inside = b.cmp(Cmp::LT, word, b.lshr(b.add(stop, 31), 5));
-          Value bits = b.and_(loadWord(b, row, word, inside),
+          // Equal in all lanes, which ptxas learns from the reduction.
+          Value bits = b.and_(b.uniform(loadWord(b, row, word, inside)),
                               getRangeMask(b, begin, stop, word));
           scf::YieldOp::create(
               rewriter, loc,

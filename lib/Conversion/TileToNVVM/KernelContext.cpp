@@ -25,7 +25,7 @@ static int64_t getNumElements(RankedTensorType type, ConfigAttr config) {
   if (isa<ColAttr>(layout))
     return shape[0] / 4;
   if (isa<LaneAttr>(layout))
-    return shape[0] / kWarpgroupThreads;
+    return std::max<int64_t>(shape[0] / kWarpgroupThreads, 1);
   return shape[0] * shape[1] / (config.getConsumers() * kWarpgroupThreads);
 }
 
@@ -125,8 +125,11 @@ SmallVector<Coordinate, 2> KernelContext::getCoordinates(KernelBuilder &b,
     return {{row, 8 * i}};
   if (isa<ColAttr>(layout))
     return {{column, 8 * (i / 2) + i % 2}};
-  if (isa<LaneAttr>(layout))
-    return {{wgThread, kWarpgroupThreads * i}};
+  if (isa<LaneAttr>(layout)) {
+    // Short ones repeat.
+    int64_t period = std::min(type.getShape()[0], kWarpgroupThreads);
+    return {{b.and_(wgThread, period - 1), kWarpgroupThreads * i}};
+  }
   int64_t vector = cast<BlockedAttr>(layout).getVector();
   int64_t perRow = type.getShape()[1] / vector;
   int64_t threads = getConsumerThreads();
@@ -150,8 +153,11 @@ Value KernelContext::getOwner(KernelBuilder &b, RankedTensorType type) const {
     return b.cmp(Cmp::EQ, column, 0);
   if (isa<ColAttr>(layout))
     return b.cmp(Cmp::LT, consumerThread, 4);
-  if (isa<LaneAttr>(layout) && config.getConsumers() > 1)
-    return b.cmp(Cmp::EQ, warpgroup, 0);
+  if (isa<LaneAttr>(layout)) {
+    int64_t holders = std::min(type.getShape()[0], kWarpgroupThreads);
+    if (holders < getConsumerThreads())
+      return b.cmp(Cmp::LT, consumerThread, holders);
+  }
   return {};
 }
 

@@ -99,11 +99,13 @@ struct KernelContext {
   /// warpgroup, its first row and column of an accumulator.
   Value warpgroup, wgThread, consumerThread, wgWarp, signals, row, column;
 
+  KernelBuilder::Constants constants;
+
   int64_t getConsumerThreads() const {
     return config.getConsumers() * kWarpgroupThreads;
   }
-  KernelBuilder builder(OpBuilder &b, Location loc) const {
-    return KernelBuilder(b, loc, kernel);
+  KernelBuilder builder(OpBuilder &b, Location loc) {
+    return KernelBuilder(b, loc, kernel, constants);
   }
   const GlobalParams &getGlobal(Value value) const {
     return globals.find(value)->second;

@@ -319,7 +319,7 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel) {
                          {FlatSymbolRefAttr::get(func.getContext(), name)});
   plan::CUDACodeAttr code = params.makeCode(symbol);
 
-  KernelBuilder b(builder, loc);
+  KernelBuilder b = kernel.builder(builder, loc);
   b.beginKernel(name, params.kinds, config.getThreads());
   kernel.kernel = b.kernel();
   kernel.kernel->setAttr(kAbiAttrName, code);

@@ -22,9 +22,7 @@ using namespace mlir::tile;
 
 /// Dimensions of a tensor map in a plan.
 static constexpr int64_t kMapRank = 4;
-/// Threads of a block, named barriers of a block, columns of one wgmma.
-static constexpr int64_t kMaxThreads = 1024;
-static constexpr int64_t kNumBarriers = 16;
+/// Columns of one wgmma.
 static constexpr int64_t kMaxColumns = 256;
 
 namespace {
@@ -72,14 +70,6 @@ LogicalResult Checker::checkFunc() {
   if (!func.getSharedBytes())
     return func.emitOpError()
            << "expected 'shared_bytes' (tile-allocate-shared), got none";
-  if (config.getThreads() > kMaxThreads)
-    return func.emitOpError() << "expected at most " << kMaxThreads
-                              << " threads, got " << config.getThreads();
-  if (config.getConsumers() > kNumBarriers - kWarpgroupBarrier)
-    return func.emitOpError()
-           << "expected at most " << kNumBarriers - kWarpgroupBarrier
-           << " consumers, which have a barrier each, got "
-           << config.getConsumers();
   bool isSplit = !func.getOps<WarpSpecializeOp>().empty();
   if (isSplit != config.getSpecialize())
     return func.emitOpError()

@@ -35,8 +35,12 @@ constexpr unsigned kSharedSpace = 3;
 class KernelBuilder {
 public:
   KernelBuilder(OpBuilder &builder, Location loc);
-  /// Emits into a kernel that beginKernel() of another builder has begun.
-  KernelBuilder(OpBuilder &builder, Location loc, Operation *kernel);
+  /// Constants that exist, by value and type.
+  using Constants = llvm::DenseMap<std::pair<Attribute, Type>, Value>;
+  /// Emits into a kernel that beginKernel() of another builder has begun, or
+  /// into one to begin if null, sharing its constants with other builders.
+  KernelBuilder(OpBuilder &builder, Location loc, Operation *kernel,
+                Constants &constants);
 
   /// Declares the dynamic shared memory of the module (alignment 1024, which
   /// the 128-byte swizzle needs) and the kernel, and enters its first block.
@@ -224,8 +228,8 @@ private:
   Operation *func = nullptr;
   Region *body = nullptr;
   Operation *shared = nullptr;
-  Value sharedAddress;
-  llvm::DenseMap<std::pair<Attribute, Type>, Value> constants;
+  Constants ownConstants;
+  Constants *constants = &ownConstants;
 };
 
 } // namespace mlir::pbs

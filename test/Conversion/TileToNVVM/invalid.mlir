@@ -1,0 +1,335 @@
+// RUN: pbs-opt %s -split-input-file -verify-diagnostics -convert-tile-to-nvvm
+
+// What cannot be lowered is an error at the op, before anything is changed.
+
+// expected-error @+1 {{expected a configuration (tile-configure), got none}}
+tile.func @unconfigured() {
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// expected-error @+1 {{expected 'shared_bytes' (tile-allocate-shared), got none}}
+tile.func @not_placed() attributes {config = #one} {
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+// expected-error @+1 {{expected a tile.warp_specialize, as the configuration says}}
+tile.func @not_split() attributes {config = #two, shared_bytes = 0 : i64} {
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// expected-error @+1 {{expected no tile.warp_specialize, as the configuration says}}
+tile.func @split() attributes {config = #one, shared_bytes = 0 : i64} {
+  tile.warp_specialize producer {
+  } consumer {
+  }
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// expected-error @+1 {{expected 'tile.buffer' of argument 0 to be one of 1 buffers, got 3}}
+tile.func @buffer(%a: !tile.global<?xf32> {tile.buffer = 3 : i32}) attributes {config = #one, shared_bytes = 0 : i64} {
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @rows() attributes {config = #one, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected 64 rows, 16 for each of 4 consumer warps, got 'tensor<128x8xf32, #tile.acc>'}}
+  %t = arith.constant dense<0.0> : tensor<128x8xf32, #tile.acc>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @blocked() attributes {config = #one, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected rows of a power of two of vectors and a multiple of 128 vectors (one for each consumer thread), got 'tensor<4x64xf32, #tile.blocked<vector = 4>>'}}
+  %t = arith.constant dense<0.0>
+    : tensor<4x64xf32, #tile.blocked<vector = 4>>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @no_layout(%i: !tile.global<?xi32>) attributes {config = #one, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected a layout of the tile dialect, got 'tensor<128xf32>'}}
+  %t = arith.constant dense<0.0> : tensor<128xf32>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @values() attributes {config = #one, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected one value for all elements}}
+  %t = arith.constant dense<[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]>
+    : tensor<8xf32, #tile.col>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @fetch(%c: !tile.global<1xi32> {tile.counter}) attributes {config = #one, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected to be in a producer, since one warp draws for the block; got a kernel that is not specialized}}
+  %i = tile.fetch_item %c : !tile.global<1xi32>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @fetch_by_consumer(%c: !tile.global<1xi32> {tile.counter}) attributes {config = #two, shared_bytes = 0 : i64} {
+  tile.warp_specialize producer {
+  } consumer {
+    // expected-error @+1 {{expected to be in the producer}}
+    %i = tile.fetch_item %c : !tile.global<1xi32>
+  }
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @read_by_producer(%a: !tile.global<?xi32>) attributes {config = #two, shared_bytes = 0 : i64} {
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    // expected-error @+1 {{expected to be outside of the producer}}
+    %t = tile.read %a[%z] : !tile.global<?xi32> -> tensor<128xi32, #tile.lane>
+  } consumer {
+  }
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @before_the_split() attributes {config = #two, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected to be in the consumer}}
+  tile.turn_wait
+  tile.warp_specialize producer {
+  } consumer {
+  }
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @behind_the_split() attributes {config = #two, shared_bytes = 0 : i64} {
+  tile.warp_specialize producer {
+  } consumer {
+  }
+  // expected-error @+1 {{expected nothing behind tile.warp_specialize}}
+  %b = tile.block_id
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @no_offset() attributes {config = #one, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected an 'offset' (tile-allocate-shared), got none}}
+  %ring = tile.ring_create : !tile.ring<1, i32>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @no_step() attributes {config = #one, shared_bytes = 0 : i64} {
+  %ring = tile.ring_create {control_offset = 0 : i64} : !tile.ring<1, i32>
+  // expected-error @+1 {{expected a step (tile-number-rings), got none}}
+  %i = tile.ring_wait %ring : !tile.ring<1, i32>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @map_rank(%a: !tile.global<?x64xbf16>) attributes {config = #one, shared_bytes = 0 : i64} {
+  %ring = tile.ring_create {offset = 0 : i64, control_offset = 8192 : i64}
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected a tensor of 4 dimensions for a tensor map, got '!tile.global<?x64xbf16>'}}
+  tile.ring_push %ring step %z from %a[%z, %z]
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>,
+      !tile.global<?x64xbf16>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @swizzle(%a: !tile.global<?x?x?x32xbf16>) attributes {config = #one, shared_bytes = 0 : i64} {
+  %ring = tile.ring_create {offset = 0 : i64, control_offset = 4096 : i64}
+    : !tile.ring<1, !tile.buffer<64x32xbf16, swizzle = 64>>
+  %z = arith.constant 0 : i32
+  %k = tile.ring_wait %ring step %z
+    : !tile.ring<1, !tile.buffer<64x32xbf16, swizzle = 64>>
+  // expected-error @+1 {{expected a swizzle of 128 bytes, got '!tile.buffer<64x32xbf16, swizzle = 64>'}}
+  %s = tile.dot %k, %k {transpose_b}
+    : !tile.buffer<64x32xbf16, swizzle = 64>,
+      !tile.buffer<64x32xbf16, swizzle = 64> -> tensor<64x64xf32, #tile.acc>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @store_columns(%o: !tile.global<?x?x?x32xbf16>) attributes {config = #one, shared_bytes = 0 : i64} {
+  %z = arith.constant 0 : i32
+  %t = arith.constant dense<0.0> : tensor<64x32xbf16, #tile.acc>
+  // expected-error @+1 {{expected a multiple of 64 columns, got 'tensor<64x32xbf16, #tile.acc>'}}
+  tile.store %t, %o[%z, %z, %z, %z] {offset = 0 : i64}
+    : tensor<64x32xbf16, #tile.acc>, !tile.global<?x?x?x32xbf16>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @vectors(%a: !tile.global<?x?xbf16>) attributes {config = #one, shared_bytes = 0 : i64} {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected a static last dimension and a constant last index, multiples of 8 elements, got '!tile.global<?x?xbf16>'}}
+  %t = tile.read %a[%z, %z] : !tile.global<?x?xbf16>
+    -> tensor<64x64xbf16, #tile.blocked<vector = 8>>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @short_vectors(%a: !tile.global<?x64xbf16>) attributes {config = #one, shared_bytes = 0 : i64} {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected vectors of a multiple of 8 elements, got 'tensor<64x64xbf16, #tile.blocked<vector = 4>>'}}
+  %t = tile.read %a[%z, %z] : !tile.global<?x64xbf16>
+    -> tensor<64x64xbf16, #tile.blocked<vector = 4>>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @reduce_16_bit() attributes {config = #one, shared_bytes = 0 : i64} {
+  %t = arith.constant dense<0.0> : tensor<64x8xbf16, #tile.acc>
+  // expected-error @+1 {{expected elements of 32 bit, got 'tensor<64x8xbf16, #tile.acc>'}}
+  %s = tile.reduce add %t {dim = 1}
+    : tensor<64x8xbf16, #tile.acc> -> tensor<64xbf16, #tile.row>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @turns() attributes {config = #one, shared_bytes = 0 : i64} {
+  // expected-error @+1 {{expected 2 consumers to take turns, got 1}}
+  tile.turn_wait
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @load(%a: !tile.global<?x64xbf16>) attributes {config = #one, shared_bytes = 0 : i64} {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected to be scheduled before (tile-schedule, tile-warp-specialize)}}
+  %t = tile.load %a[%z, %z] : !tile.global<?x64xbf16>
+    -> !tile.buffer<64x64xbf16, swizzle = 128>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @function() attributes {config = #one, shared_bytes = 0 : i64} {
+  %t = arith.constant dense<0.0> : tensor<128xf32, #tile.lane>
+  // expected-error @+1 {{expected an op that the hardware has, got math.sin}}
+  %s = math.sin %t : tensor<128xf32, #tile.lane>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @element() attributes {config = #one, shared_bytes = 0 : i64} {
+  %t = arith.constant dense<0.0> : tensor<128xbf16, #tile.lane>
+  // expected-error @+1 {{expected elements of f32, got 'bf16'}}
+  %s = math.exp2 %t : tensor<128xbf16, #tile.lane>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @unknown() attributes {config = #one, shared_bytes = 0 : i64} {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{has no lowering to NVVM}}
+  %c = builtin.unrealized_conversion_cast %z : i32 to i64
+  tile.return
+}

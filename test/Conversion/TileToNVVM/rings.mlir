@@ -1,0 +1,149 @@
+// RUN: pbs-opt %s -split-input-file -pass-pipeline='builtin.module(tile.func(tile-allocate-shared),convert-tile-to-nvvm,cse)' | FileCheck %s
+
+// One warp produces; the others of its warpgroup leave. Both sides wait by
+// parity, at slot `step mod stages`.
+#two = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 40,
+  consumerRegisters = 232>
+!q = !tile.global<?x?x?x128xbf16>
+!ring = !tile.ring<2, !tile.buffer<128x128xbf16, swizzle = 128>>
+// CHECK-LABEL: llvm.func @tiles
+// CHECK-SAME: (%[[MAP:[^:]*]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant})
+// CHECK-SAME: nvvm.maxntid = array<i32: 384, 1, 1>
+// CHECK-SAME: block = [384, 1, 1], shared = 65568
+// CHECK-SAME: params = [#plan.tensor_map<0, box = [64, 128, 1, 1], swizzle = 128>]
+// CHECK-DAG: %[[C1:.*]] = llvm.mlir.constant(1 : i32)
+// CHECK-DAG: %[[C2:.*]] = llvm.mlir.constant(2 : i32)
+// CHECK-DAG: %[[BYTES:.*]] = llvm.mlir.constant(32768 : i32)
+// One arrival fills a slot, one of each warpgroup frees it.
+// CHECK: nvvm.prefetch tensormap, %[[MAP]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C1]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C2]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C1]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C2]]
+// CHECK: nvvm.fence.mbarrier.init
+// CHECK: nvvm.barrier
+// CHECK: nvvm.setmaxregister decrease 40
+// CHECK: %[[ELECTED:.*]] = nvvm.elect.sync
+// Both halves of the rows of one tile.
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;" ro(%{{.*}}, %[[BYTES]] : !llvm.ptr<3>, i32), predicate = %[[ELECTED]]
+// CHECK-COUNT-2: cp.async.bulk.tensor.4d.shared::cta
+// CHECK-NOT: cp.async.bulk
+// CHECK: nvvm.setmaxregister increase 232
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
+// CHECK: llvm.return
+tile.func @tiles(%keys: !q) attributes {config = #two} {
+  %ring = tile.ring_create : !ring
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    tile.ring_push %ring step %z from %keys[%z, %z, %z, %z] : !ring, !q
+  } consumer {
+    %z = arith.constant 0 : i32
+    %k = tile.ring_wait %ring step %z : !ring
+    tile.ring_release %ring step %z : !ring
+  }
+  tile.return
+}
+
+// -----
+
+// Scalars are read by all warps: a slot is free when each has arrived, after all
+// its lanes have read.
+#two = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+!work = !tile.ring<1, i32, f32>
+// CHECK-LABEL: llvm.func @scalars
+// CHECK-SAME: shared = 24, params = [#plan.pointer<0>], scratch = [#plan.scratch<bytes = ()[s0] -> (4), zeroed>]
+// CHECK-DAG: %[[C8:.*]] = llvm.mlir.constant(8 : i32)
+// CHECK: nvvm.mbarrier.init
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
+// CHECK-NOT: nvvm.setmaxregister
+// One lane draws; the others get it right before it is used.
+// CHECK: atom.global.add.u32
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: nvvm.shfl.sync idx
+// CHECK-COUNT-2: st.volatile.shared.b32
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: %[[WORD:.*]] = llvm.load volatile
+// CHECK: nvvm.redux.sync or %[[WORD]]
+// CHECK: nvvm.bar.warp.sync
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
+tile.func @scalars(%counter: !tile.global<1xi32> {tile.counter})
+    attributes {config = #two} {
+  %ring = tile.ring_create : !work
+  %z = arith.constant 0 : i32
+  tile.warp_specialize producer {
+    %item = tile.fetch_item %counter : !tile.global<1xi32>
+    %f = arith.constant 1.0 : f32
+    %o = arith.constant 1 : i32
+    tile.ring_push %ring step %z scalars(%o, %f) : !work
+    tile.ring_push %ring step %o scalars(%item, %f) : !work
+  } consumer {
+    // The second scalar is not used, hence not read.
+    %item, %f = tile.ring_wait %ring step %z : !work
+    tile.ring_release %ring step %z : !work
+    scf.while (%i = %item) : (i32) -> i32 {
+      %more = arith.cmpi slt, %i, %z : i32
+      scf.condition(%more) %i : i32
+    } do {
+    ^bb0(%i: i32):
+      scf.yield %i : i32
+    }
+  }
+  tile.return
+}
+
+// -----
+
+// Turns: the second warpgroup passes first, so that the first begins.
+#two = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = true, schedule = static, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @turns
+// CHECK: nvvm.barrier.arrive
+// CHECK: nvvm.read.ptx.sreg.ctaid.x
+// CHECK: nvvm.read.ptx.sreg.nctaid.x
+// CHECK: nvvm.barrier id
+// CHECK: nvvm.barrier.arrive
+tile.func @turns(%out: !tile.global<?xi32>) attributes {config = #two} {
+  %n = tile.dim %out, 0 : !tile.global<?xi32>
+  tile.warp_specialize producer {
+  } consumer {
+    %b = tile.block_id
+    %g = tile.grid_size
+    scf.for %i = %b to %n step %g : i32 {
+      tile.turn_wait
+      tile.turn_pass
+    }
+  }
+  tile.return
+}
+
+// -----
+
+// Without a producer all threads wait and one lane issues.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+!q = !tile.global<?x?x?x64xf16>
+!ring = !tile.ring<1, !tile.buffer<64x64xf16, swizzle = 128>>
+// CHECK-LABEL: llvm.func @one_region
+// CHECK-SAME: nvvm.maxntid = array<i32: 128, 1, 1>
+// CHECK: %[[FIRST:.*]] = llvm.icmp "eq"
+// CHECK: %[[ANY:.*]] = nvvm.elect.sync
+// CHECK: %[[ELECTED:.*]] = llvm.and
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: cp.async.bulk.tensor.4d.shared::cta{{.*}} predicate = %[[ELECTED]]
+// CHECK: nvvm.mbarrier.try_wait.parity
+tile.func @one_region(%keys: !q) attributes {config = #one} {
+  %ring = tile.ring_create : !ring
+  %z = arith.constant 0 : i32
+  tile.ring_push %ring step %z from %keys[%z, %z, %z, %z] : !ring, !q
+  %k = tile.ring_wait %ring step %z : !ring
+  tile.ring_release %ring step %z : !ring
+  tile.return
+}
