@@ -382,6 +382,23 @@ static void decodeBinary(Decoder &d) {
     operands(d, type, type, 2);
 }
 
+/// min and max of s32 that are at least 0.
+template <class Op>
+struct Relu {
+  template <class T>
+  static T apply(T a, T b) {
+    T value = Op::apply(a, b);
+    return value < T(0) ? T(0) : value;
+  }
+};
+
+template <class Op>
+static void decodeMinMax(Decoder &d) {
+  if (!isFloat(d) && d.take("relu"))
+    return decodeBinary<Relu<Op>>(d);
+  decodeBinary<Op>(d);
+}
+
 template <class Op, class Saturating>
 static void decodeAddSub(Decoder &d) {
   if (isFloat(d))
@@ -714,8 +731,8 @@ std::vector<Family> pbs::emu::integerFamilies() {
           {"mad", decodeMad},
           {"div", decodeBinary<Div>},
           {"rem", decodeBinary<Rem>},
-          {"min", decodeBinary<Min>},
-          {"max", decodeBinary<Max>},
+          {"min", decodeMinMax<Min>},
+          {"max", decodeMinMax<Max>},
           {"abs", decodeSigned<Abs>},
           {"neg", decodeSigned<Neg>},
           {"sad", decodeSad},
