@@ -53,6 +53,8 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << consumers;
   if (pingPong && !specialize)
     return emitError() << "expected a producer where consumers take turns";
+  if (schedule == Schedule::Dynamic && !specialize)
+    return emitError() << "expected a producer where items are drawn";
   for (int64_t registers : {producerRegisters, consumerRegisters})
     if (registers != 0 && (registers % 8 != 0 || registers < kMinRegisters ||
                            registers > kMaxRegisters))

@@ -155,6 +155,10 @@ def Tile_RingCreateOp : Tile_Op<"ring_create", [
   let arguments = (ins OptionalAttr<I64Attr>:$offset,
                        OptionalAttr<I64Attr>:$control_offset);
   let results = (outs Tile_RingType:$ring);
+  let builders = [OpBuilder<(ins "RingType":$type), [{
+    build($_builder, $_state, type, ::mlir::IntegerAttr(),
+          ::mlir::IntegerAttr());
+  }]>];
   let assemblyFormat = "attr-dict `:` type($ring)";
   let hasVerifier = 1;
 }

@@ -12,6 +12,294 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
+  let summary = "Choose the schedule of a kernel";
+  let description = [{
+    Gives a kernel without `config` one, from its products and loads, the chip
+    and the options; -1 chooses. Nothing else in the compiler has an opinion on
+    a schedule. A remark says what was chosen. What does not fit the chip is an
+    error that names the limit.
+
+    - `consumers`: one warpgroup for each 64 rows of a product (wgmma m64).
+    - `specialize`: where tiles are loaded in a loop.
+    - `stages`: the deepest ring of 1, 2 or 4 slots that fits.
+    - `overlap`: where a loop has two products of which one depends on the other.
+    - `ping-pong`: where two warpgroups overlap products.
+    - `schedule`: `dynamic` with a producer, else `single`.
+    - registers: 40 for a thread that loads, the rest for those that compute.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      tile.return
+    }
+    ```
+  }];
+  let options = [
+    Option<"chip", "chip", "std::string", /*default=*/"\"sm_90a\"",
+           "Chip that the kernel is for">,
+    Option<"consumers", "consumers", "int64_t", /*default=*/"-1",
+           "Warpgroups that compute">,
+    Option<"specialize", "specialize", "int64_t", /*default=*/"-1",
+           "1: a warp of its own loads; 0: none">,
+    Option<"stages", "stages", "int64_t", /*default=*/"-1",
+           "Slots of rings of tiles that are loaded in loops">,
+    Option<"overlap", "overlap", "int64_t", /*default=*/"-1",
+           "1: products overlap with arithmetic; 0: not">,
+    Option<"pingPong", "ping-pong", "int64_t", /*default=*/"-1",
+           "1: warpgroups take turns at the tensor cores; 0: not">,
+    Option<"schedule", "schedule", "std::string", /*default=*/"\"\"",
+           "'single', 'static' or 'dynamic'; empty chooses">,
+    Option<"producerRegisters", "producer-registers", "int64_t",
+           /*default=*/"-1", "Registers of a thread that loads; 0 leaves them">,
+    Option<"consumerRegisters", "consumer-registers", "int64_t",
+           /*default=*/"-1", "Registers of a thread that computes; 0 leaves them">
+  ];
+  let statistics = [
+    Statistic<"numConfigured", "num-configured",
+              "Number of kernels that got a configuration">
+  ];
+}
+
+def PipelineDotsPass : Pass<"tile-pipeline-dots", "::mlir::tile::FuncOp"> {
+  let summary = "Overlap products with arithmetic";
+  let description = [{
+    With `overlap` in the configuration: rotates each loop with two products of
+    which the last depends on the first. The last product and what only feeds it
+    run one iteration late, beside the first product of the next iteration; the
+    arithmetic between them runs while both are in flight. Afterwards there is no
+    `tile.dot`: every product is a `tile.dot_async` and a `tile.dot_wait` before the first
+    use of its result, and none is in flight from one iteration to the next.
+
+    The loop has to run at least once (from 0 to the count of a
+    `tile.list_size`, or between constants). A loop that is not rotated leaves a remark
+    that says why; its products are asynchronous all the same.
+
+    Example: the loop
+
+    ```mlir
+    tile.func @f(%k: !tile.global<?x64xbf16>) attributes {
+        config = #tile.config<consumers = 1, specialize = false, stages = 1,
+          overlap = true, pingPong = false, schedule = single,
+          producerRegisters = 0, consumerRegisters = 0>} {
+      %c0 = arith.constant 0 : i32
+      %c1 = arith.constant 1 : i32
+      %c4 = arith.constant 4 : i32
+      %zero = arith.constant dense<0.0> : tensor<64x64xf32, #tile.acc>
+      %r = scf.for %j = %c0 to %c4 step %c1 iter_args(%o = %zero)
+          -> (tensor<64x64xf32, #tile.acc>) : i32 {
+        %t = tile.load %k[%j, %c0] : !tile.global<?x64xbf16>
+          -> !tile.buffer<64x64xbf16, swizzle = 128>
+        %s = tile.dot %t, %t {transpose_b}
+          : !tile.buffer<64x64xbf16, swizzle = 128>,
+            !tile.buffer<64x64xbf16, swizzle = 128>
+          -> tensor<64x64xf32, #tile.acc>
+        %p = arith.truncf %s : tensor<64x64xf32, #tile.acc>
+          to tensor<64x64xbf16, #tile.acc>
+        %n = tile.dot %p, %t acc(%o : tensor<64x64xf32, #tile.acc>)
+          : tensor<64x64xbf16, #tile.acc>,
+            !tile.buffer<64x64xbf16, swizzle = 128>
+          -> tensor<64x64xf32, #tile.acc>
+        scf.yield %n : tensor<64x64xf32, #tile.acc>
+      }
+      tile.return
+    }
+    ```
+
+    becomes a first product and conversion, a loop over 1 to 3 in which `%s` of
+    iteration `j` and `%n` of iteration `j - 1` are in flight together, and a last `%n`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numRotated", "num-rotated", "Number of loops rotated">,
+    Statistic<"numRefused", "num-refused",
+              "Number of loops with products that were not rotated">,
+    Statistic<"numAsync", "num-async", "Number of asynchronous products">
+  ];
+}
+
+def SplitLoopsPass : Pass<"tile-split-loops", "::mlir::tile::FuncOp"> {
+  let summary = "Split loops where a condition changes";
+  let description = [{
+    A loop over `j` with an `scf.if` on `j < bound`, where `bound` does not change in the
+    loop, becomes a loop below `bound`, in which the condition holds, and one from
+    there on, in which it does not. So the main part of attention is free of
+    masks.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%k: !tile.global<?x64xbf16>) {
+      %c0 = arith.constant 0 : i32
+      %c1 = arith.constant 1 : i32
+      %bound = tile.dim %k, 0 : !tile.global<?x64xbf16>
+      %n = tile.dim %k, 1 : !tile.global<?x64xbf16>
+      %r = scf.for %j = %c0 to %n step %c1 iter_args(%x = %c0) -> (i32) : i32 {
+        %first = arith.cmpi slt, %j, %bound : i32
+        %y = scf.if %first -> i32 {
+          %z = arith.addi %x, %j : i32
+          scf.yield %z : i32
+        } else {
+          scf.yield %x : i32
+        }
+        scf.yield %y : i32
+      }
+      tile.return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [Statistic<"numSplit", "num-split", "Number of loops split">];
+}
+
+def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
+  let summary = "One side loads, the other computes";
+  let description = [{
+    Afterwards there is no `tile.load`. With `specialize` in the configuration, the
+    `tile.for_each` of the kernel becomes a `tile.warp_specialize`: its producer has the loads
+    as `tile.ring_push`, with what they depend on, and its consumer all else, with a
+    `tile.ring_wait` for each load and a `tile.ring_release` behind the last use of the tile.
+    There is a ring for each tensor that is loaded. Scalars that come from a list in
+    global memory are found once, by the producer, and travel with the tile that
+    is loaded next. Without `specialize`, the push stands before the wait.
+
+    Rings of loads in loops have `stages` slots; other rings two, if the block
+    goes from item to item.
+
+    That pushes and waits are as many on every path, and waits and releases in
+    turn, is checked; a kernel for which it does not hold is an error.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%k: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>)
+        attributes {
+        config = #tile.config<consumers = 1, specialize = true, stages = 2,
+          overlap = false, pingPong = false, schedule = single,
+          producerRegisters = 0, consumerRegisters = 0>} {
+      %c0 = arith.constant 0 : i32
+      %c1 = arith.constant 1 : i32
+      tile.for_each (%b, %h, %a) in (%c1, %c1, %c1) together %c1 {
+        %t = tile.load %k[%a, %c0] : !tile.global<?x64xbf16>
+          -> !tile.buffer<64x64xbf16, swizzle = 128>
+        %s = tile.dot %t, %t {transpose_b}
+          : !tile.buffer<64x64xbf16, swizzle = 128>,
+            !tile.buffer<64x64xbf16, swizzle = 128>
+          -> tensor<64x64xf32, #tile.acc>
+        tile.write %s, %o[%a, %c0]
+          : tensor<64x64xf32, #tile.acc>, !tile.global<?x64xf32>
+      }
+      tile.return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numRings", "num-rings", "Number of rings">,
+    Statistic<"numCrossing", "num-crossing",
+              "Number of scalars that pass from the producer to consumers">
+  ];
+}
+
+def PingPongPass : Pass<"tile-ping-pong", "::mlir::tile::FuncOp"> {
+  let summary = "Take turns at the tensor cores";
+  let description = [{
+    With `pingPong` in the configuration: a `tile.turn_wait` before and a `tile.turn_pass` behind
+    each run of products that begin without a wait between them, in loops and
+    before the loops of a block. So one warpgroup's products run while the other
+    does its arithmetic. A kernel without asynchronous products in loops leaves a
+    remark.
+
+    Example:
+
+    ```mlir
+    tile.func @f() attributes {
+        config = #tile.config<consumers = 2, specialize = true, stages = 1,
+          overlap = true, pingPong = true, schedule = single,
+          producerRegisters = 0, consumerRegisters = 0>} {
+      tile.return
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numTurns", "num-turns", "Number of turns">];
+}
+
+def SchedulePass : Pass<"tile-schedule", "::mlir::tile::FuncOp"> {
+  let summary = "Decide which block does which items";
+  let description = [{
+    Afterwards there is no `tile.for_each`. `single`: a block does the item of its number.
+    `static`: a block does every item whose number is its own plus a multiple of
+    the grid. `dynamic`: the producer draws numbers from a counter, the kernel's
+    new last argument (`tile.counter`, zero at the launch), and tells consumers
+    through a ring; -1 is the end.
+
+    Item numbers go through runs of `together` heads one after the other, and in a
+    run through all heads of the last block, then of the one before, and so on.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%q: !tile.global<?x?x?x128xbf16>) attributes {
+        config = #tile.config<consumers = 1, specialize = false, stages = 1,
+          overlap = false, pingPong = false, schedule = static,
+          producerRegisters = 0, consumerRegisters = 0>} {
+      %batch = tile.dim %q, 0 : !tile.global<?x?x?x128xbf16>
+      %heads = tile.dim %q, 1 : !tile.global<?x?x?x128xbf16>
+      tile.for_each (%b, %h, %a) in (%batch, %heads, %heads) together %heads {
+      }
+      tile.return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+  let statistics = [
+    Statistic<"numScheduled", "num-scheduled", "Number of tile.for_each scheduled">
+  ];
+}
+
+def NumberRingsPass : Pass<"tile-number-rings", "::mlir::tile::FuncOp"> {
+  let summary = "Count the uses of rings";
+  let description = [{
+    Gives every ring op its `step`: loops and ifs carry one counter for each ring
+    and side. Slot and phase of a use follow from its number, so nothing is
+    divided in a loop.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%k: !tile.global<?x64xbf16>) {
+      %ring = tile.ring_create
+        : !tile.ring<2, !tile.buffer<64x64xbf16, swizzle = 128>>
+      %c0 = arith.constant 0 : i32
+      %c1 = arith.constant 1 : i32
+      %n = tile.dim %k, 0 : !tile.global<?x64xbf16>
+      tile.warp_specialize producer {
+        scf.for %j = %c0 to %n step %c1 : i32 {
+          tile.ring_push %ring from %k[%j, %c0]
+            : !tile.ring<2, !tile.buffer<64x64xbf16, swizzle = 128>>,
+              !tile.global<?x64xbf16>
+        }
+      } consumer {
+        scf.for %j = %c0 to %n step %c1 : i32 {
+          %t = tile.ring_wait %ring
+            : !tile.ring<2, !tile.buffer<64x64xbf16, swizzle = 128>>
+          tile.ring_release %ring
+            : !tile.ring<2, !tile.buffer<64x64xbf16, swizzle = 128>>
+        }
+      }
+      tile.return
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+  let statistics = [
+    Statistic<"numNumbered", "num-numbered", "Number of ring ops numbered">
+  ];
+}
+
 def AllocateSharedPass : Pass<"tile-allocate-shared", "::mlir::tile::FuncOp"> {
   let summary = "Place everything that lies in shared memory";
   let description = [{

@@ -1,0 +1,167 @@
+//===- Configure.cpp - Choose a schedule ---------------------------------- ===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one place with an opinion on tile schedules.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "pbs/Dialect/Tile/Transforms/Passes.h"
+#include "pbs/Target/ChipTable.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_CONFIGUREPASS
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// Deeper rings than this did not pay (measured on an H100).
+static constexpr int64_t kMaxStages = 4;
+/// Registers of a warpgroup that only loads (24 spilled in a persistent one).
+static constexpr int64_t kProducerRegisters = 40;
+/// Shared memory beside tiles: barriers, scalars, positions of a mask.
+static constexpr int64_t kSmallBytes = 3072;
+
+namespace {
+/// What a choice depends on.
+struct KernelFacts {
+  bool hasDots = false;
+  /// A loop with two products, of which one depends on the other.
+  bool hasChain = false;
+  /// Rows of the products.
+  int64_t rows = 0;
+  /// Bytes of tiles loaded in loops, and once for each item.
+  int64_t loopBytes = 0, itemBytes = 0;
+  /// Bytes that stores go through.
+  int64_t storeBytes = 0;
+};
+} // namespace
+
+static KernelFacts getFacts(FuncOp func) {
+  KernelFacts facts;
+  func.walk([&](Operation *op) {
+    if (auto dot = dyn_cast<DotOp>(op)) {
+      facts.hasDots = true;
+      facts.rows = std::max(
+          facts.rows, cast<RankedTensorType>(dot.getType()).getShape()[0]);
+      auto loop = dyn_cast<scf::ForOp>(dot->getParentOp());
+      facts.hasChain |= loop && llvm::range_size(loop.getOps<DotOp>()) > 1;
+    } else if (auto load = dyn_cast<LoadOp>(op)) {
+      bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
+      (inLoop ? facts.loopBytes : facts.itemBytes) +=
+          load.getResult().getType().getSizeInBytes();
+    } else if (auto store = dyn_cast<StoreOp>(op)) {
+      auto type = cast<RankedTensorType>(store.getSource().getType());
+      facts.storeBytes +=
+          type.getNumElements() * type.getElementTypeBitWidth() / 8;
+    }
+  });
+  return facts;
+}
+
+namespace {
+struct ConfigurePass final : tile::impl::ConfigurePassBase<ConfigurePass> {
+  using ConfigurePassBase::ConfigurePassBase;
+
+  void runOnOperation() override {
+    FuncOp func = getOperation();
+    if (func.getConfig())
+      return;
+    const ::pbs::ChipInfo *info = ::pbs::findChip(chip);
+    if (!info) {
+      func.emitOpError() << "expected a known chip, got '" << chip << "'";
+      return signalPassFailure();
+    }
+    KernelFacts facts = getFacts(func);
+    if (facts.hasDots && !info->hasWgmma) {
+      func.emitOpError() << "expected a chip with warpgroup products, got '"
+                         << chip << "'";
+      return signalPassFailure();
+    }
+    FailureOr<ConfigAttr> config = choose(func, facts, *info);
+    if (failed(config))
+      return signalPassFailure();
+    func.setConfigAttr(*config);
+    ++numConfigured;
+    func.emitRemark() << "schedule " << *config << ": "
+                      << (facts.hasDots ? "products of " : "no products, ")
+                      << (facts.hasDots ? std::to_string(facts.rows) + " rows, "
+                                        : "")
+                      << facts.loopBytes << " bytes of tiles in loops";
+  }
+
+private:
+  FailureOr<ConfigAttr> choose(FuncOp func, const KernelFacts &facts,
+                               const ::pbs::ChipInfo &info) {
+    auto pick = [](int64_t option, int64_t automatic) {
+      return option < 0 ? automatic : option;
+    };
+    // A warpgroup has 64 rows of a product (PTX ISA, wgmma m64).
+    constexpr int64_t warpgroupRows = kWarpRows * 4;
+    int64_t numConsumers = pick(
+        consumers, facts.hasDots ? llvm::divideCeil(facts.rows, warpgroupRows)
+                                 : 2);
+    if (facts.hasDots && numConsumers * warpgroupRows != facts.rows)
+      return func.emitOpError()
+             << "expected " << facts.rows / warpgroupRows
+             << " consumer warpgroups of " << warpgroupRows << " rows for "
+             << facts.rows << " rows, got " << numConsumers;
+    bool divides = pick(specialize, facts.loopBytes > 0);
+    Schedule items = facts.hasDots && divides ? Schedule::Dynamic
+                                              : Schedule::Single;
+    if (!schedule.empty()) {
+      std::optional<Schedule> named = symbolizeSchedule(schedule);
+      if (!named)
+        return func.emitOpError() << "expected a schedule 'single', 'static' or "
+                                     "'dynamic', got '"
+                                  << schedule << "'";
+      items = *named;
+    }
+    bool persistent = items != Schedule::Single;
+    int64_t fixed = facts.storeBytes + kSmallBytes +
+                    facts.itemBytes * (divides && persistent ? 2 : 1);
+    int64_t limit = info.sharedBytesPerBlock;
+    auto getBytes = [&](int64_t n) { return fixed + n * facts.loopBytes; };
+    int64_t numStages = 1;
+    if (divides)
+      while (numStages < kMaxStages && getBytes(2 * numStages) <= limit)
+        numStages *= 2;
+    numStages = pick(stages, numStages);
+    if (getBytes(divides ? numStages : 1) > limit)
+      return func.emitOpError()
+             << "expected at most " << limit << " bytes of shared memory, got "
+             << getBytes(numStages) << " with " << numStages << " stages";
+    bool overlaps = pick(overlap, facts.hasChain);
+    bool turns =
+        pick(pingPong, overlaps && divides && numConsumers == 2);
+    int64_t producer = 0, consumer = 0;
+    if (divides && facts.hasDots) {
+      // The registers of all threads, divided anew; in steps of 8.
+      int64_t each = info.registers / (128 * (numConsumers + 1)) / 8 * 8;
+      producer = kProducerRegisters;
+      consumer = std::min<int64_t>(
+          (each * (numConsumers + 1) - producer) / numConsumers / 8 * 8,
+          info.registersPerThread / 8 * 8);
+    }
+    producer = pick(producerRegisters, producer);
+    consumer = pick(consumerRegisters, consumer);
+    if (128 * (producer + consumer * numConsumers) > info.registers)
+      return func.emitOpError()
+             << "expected at most " << info.registers
+             << " registers of a block, got "
+             << 128 * (producer + consumer * numConsumers);
+    ConfigAttr config = ConfigAttr::getChecked(
+        [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
+        divides, numStages, overlaps, turns, items, producer, consumer);
+    if (!config)
+      return failure();
+    return config;
+  }
+};
+} // namespace

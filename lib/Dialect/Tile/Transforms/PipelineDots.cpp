@@ -1,0 +1,389 @@
+//===- PipelineDots.cpp - Overlap products with arithmetic ---------------- ===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The rotation is general: a loop, and a stage for each op of its body. Which
+// op is in which stage is the only thing that looks at products.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "pbs/Dialect/Tile/Transforms/Passes.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_PIPELINEDOTSPASS
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// The op of `block` that is or holds `op`, or null.
+static Operation *getAncestorIn(Block *block, Operation *op) {
+  return block->findAncestorOpInBlock(*op);
+}
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Ops of a loop body that run one iteration late, and the product up to which
+/// the others come first.
+struct Stages {
+  Operation *first = nullptr;
+  llvm::SmallPtrSet<Operation *, 16> late;
+};
+} // namespace
+
+/// Whether `value` depends on `source`, both in `block` or arguments of it.
+static bool dependsOn(Value value, Value source, Block *block) {
+  SmallVector<Value> work{value};
+  llvm::SmallPtrSet<Operation *, 16> seen;
+  while (!work.empty()) {
+    Value next = work.pop_back_val();
+    if (next == source)
+      return true;
+    Operation *op = next.getDefiningOp();
+    if (!op || op->getBlock() != block || !seen.insert(op).second)
+      continue;
+    op->walk([&](Operation *inner) {
+      work.append(inner->operand_begin(), inner->operand_end());
+    });
+  }
+  return false;
+}
+
+/// The last product and what only feeds it runs late: the load of an operand,
+/// the arithmetic on its accumulator, and what repeats a smaller value (so that
+/// the smaller one is carried). Fails with the reason.
+static FailureOr<Stages> assignStages(scf::ForOp loop, StringRef &reason) {
+  Block *body = loop.getBody();
+  SmallVector<DotOp> dots(body->getOps<DotOp>());
+  if (dots.size() < 2) {
+    reason = "fewer than two products in the loop";
+    return failure();
+  }
+  DotOp last = dots.back();
+  if (!llvm::any_of(last->getOperands(), [&](Value operand) {
+        return dependsOn(operand, dots.front().getResult(), body);
+      })) {
+    reason = "the last product does not depend on the first";
+    return failure();
+  }
+  Stages stages;
+  stages.first = dots.front();
+  stages.late.insert(last);
+  Value accumulator;
+  for (auto [argument, yielded] : llvm::zip(loop.getRegionIterArgs(),
+                                            loop.getYieldedValues()))
+    if (yielded == last.getResult())
+      accumulator = argument;
+  for (Operation &op : llvm::reverse(body->without_terminator())) {
+    if (op.use_empty() || !isMemoryEffectFree(&op))
+      continue;
+    bool onlyLate = llvm::all_of(op.getUsers(), [&](Operation *user) {
+      return stages.late.contains(getAncestorIn(body, user));
+    });
+    bool onAccumulator =
+        accumulator && llvm::any_of(op.getResults(), [&](Value result) {
+          return dependsOn(result, accumulator, body);
+        });
+    if (onlyLate &&
+        (onAccumulator || isa<LoadOp, BroadcastOp, SplatOp>(&op)))
+      stages.late.insert(&op);
+  }
+  return stages;
+}
+
+//===----------------------------------------------------------------------===//
+// Rotation
+//===----------------------------------------------------------------------===//
+
+/// Whether the loop surely runs: from 0 to the size of a list, which is at least
+/// 1, or to a constant.
+static bool surelyRuns(scf::ForOp loop) {
+  APInt lower, upper;
+  if (!matchPattern(loop.getLowerBound(), m_ConstantInt(&lower)) ||
+      !matchPattern(loop.getStep(), m_One()))
+    return false;
+  if (matchPattern(loop.getUpperBound(), m_ConstantInt(&upper)))
+    return lower.slt(upper);
+  auto count = dyn_cast<OpResult>(loop.getUpperBound());
+  return lower.isZero() && count && isa<ListSizeOp>(count.getOwner()) &&
+         count.getResultNumber() == 0;
+}
+
+namespace {
+/// Rotates one loop: early ops of iteration j run beside late ops of iteration
+/// j - 1.
+class Rotation {
+public:
+  Rotation(scf::ForOp loop, const Stages &stages)
+      : loop(loop), stages(stages), builder(loop), loc(loop.getLoc()) {}
+
+  /// Null if an early op needs what a late op gives; the IR is unchanged then.
+  scf::ForOp run();
+
+private:
+  bool isLate(Value value) {
+    Operation *op = value.getDefiningOp();
+    return op && stages.late.contains(op);
+  }
+  void collectCarried();
+  void cloneEarly(IRMapping &mapping, bool upToFirst, bool behindFirst);
+  void cloneLate(IRMapping &mapping);
+
+  scf::ForOp loop;
+  const Stages &stages;
+  OpBuilder builder;
+  Location loc;
+  /// Values of an iteration that late ops of it use.
+  llvm::SetVector<Value> carried;
+};
+} // namespace
+
+void Rotation::collectCarried() {
+  for (Operation *op : stages.late)
+    op->walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands()) {
+        if (isLate(operand))
+          continue;
+        auto argument = dyn_cast<BlockArgument>(operand);
+        bool ofBody = argument
+                          ? argument.getOwner() == loop.getBody()
+                          : operand.getDefiningOp()->getBlock() ==
+                                loop.getBody();
+        if (!ofBody)
+          continue;
+        if (argument && argument != loop.getInductionVar() &&
+            isLate(loop.getTiedLoopYieldedValue(argument)->get()))
+          continue;
+        carried.insert(operand);
+      }
+    });
+  // A fixed order: that of the body.
+  SmallVector<Value> order = carried.takeVector();
+  auto getKey = [&](Value value) -> std::pair<int64_t, int64_t> {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return {-1, argument.getArgNumber()};
+    int64_t position = 0;
+    for (Operation &op : *loop.getBody()) {
+      if (&op == value.getDefiningOp())
+        break;
+      ++position;
+    }
+    return {position, cast<OpResult>(value).getResultNumber()};
+  };
+  llvm::sort(order, [&](Value a, Value b) { return getKey(a) < getKey(b); });
+  carried.insert(order.begin(), order.end());
+}
+
+void Rotation::cloneEarly(IRMapping &mapping, bool upToFirst,
+                          bool behindFirst) {
+  bool behind = false;
+  for (Operation &op : loop.getBody()->without_terminator()) {
+    if (!stages.late.contains(&op) && (behind ? behindFirst : upToFirst))
+      builder.clone(op, mapping);
+    behind |= &op == stages.first;
+  }
+}
+
+void Rotation::cloneLate(IRMapping &mapping) {
+  for (Operation &op : loop.getBody()->without_terminator())
+    if (stages.late.contains(&op))
+      builder.clone(op, mapping);
+}
+
+scf::ForOp Rotation::run() {
+  auto arguments = loop.getRegionIterArgs();
+  auto yielded = loop.getYieldedValues();
+  // What early ops use must not come from a late op.
+  for (auto [argument, value] : llvm::zip(arguments, yielded))
+    if (isLate(value))
+      for (Operation *user : argument.getUsers())
+        if (!stages.late.contains(getAncestorIn(loop.getBody(), user)))
+          return nullptr;
+  collectCarried();
+
+  // Early ops of the first iteration.
+  IRMapping first;
+  first.map(loop.getInductionVar(), loop.getLowerBound());
+  for (auto [argument, init] : llvm::zip(arguments, loop.getInits()))
+    first.map(argument, init);
+  cloneEarly(first, /*upToFirst=*/true, /*behindFirst=*/true);
+
+  SmallVector<Value> inits;
+  for (auto [value, init] : llvm::zip(yielded, loop.getInits()))
+    inits.push_back(isLate(value) ? init : first.lookupOrDefault(value));
+  for (Value value : carried)
+    inits.push_back(first.lookupOrDefault(value));
+  Value second = arith::AddIOp::create(builder, loc, loop.getLowerBound(),
+                                       loop.getStep());
+  auto rotated = scf::ForOp::create(builder, loc, second, loop.getUpperBound(),
+                                    loop.getStep(), inits);
+
+  // Early ops of this iteration, late ops of the one before.
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(rotated.getBody());
+  IRMapping early, late;
+  early.map(loop.getInductionVar(), rotated.getInductionVar());
+  unsigned numArguments = arguments.size();
+  for (unsigned i = 0; i < numArguments; ++i) {
+    Value argument = rotated.getRegionIterArg(i);
+    (isLate(yielded[i]) ? late : early).map(arguments[i], argument);
+  }
+  for (auto [i, value] : llvm::enumerate(carried))
+    late.map(value, rotated.getRegionIterArg(numArguments + i));
+  cloneEarly(early, /*upToFirst=*/true, /*behindFirst=*/false);
+  cloneLate(late);
+  cloneEarly(early, /*upToFirst=*/false, /*behindFirst=*/true);
+  SmallVector<Value> results;
+  for (Value value : yielded)
+    results.push_back((isLate(value) ? late : early).lookupOrDefault(value));
+  for (Value value : carried)
+    results.push_back(early.lookupOrDefault(value));
+  scf::YieldOp::create(builder, loc, results);
+
+  // Late ops of the last iteration.
+  builder.setInsertionPointAfter(rotated);
+  IRMapping end;
+  for (unsigned i = 0; i < numArguments; ++i)
+    if (isLate(yielded[i]))
+      end.map(arguments[i], rotated.getResult(i));
+  for (auto [i, value] : llvm::enumerate(carried))
+    end.map(value, rotated.getResult(numArguments + i));
+  cloneLate(end);
+  for (unsigned i = 0; i < numArguments; ++i)
+    loop.getResult(i).replaceAllUsesWith(
+        isLate(yielded[i]) ? end.lookup(yielded[i]) : rotated.getResult(i));
+  loop.erase();
+  return rotated;
+}
+
+//===----------------------------------------------------------------------===//
+// Asynchronous products
+//===----------------------------------------------------------------------===//
+
+/// The first op of the dot's block that needs its result.
+static Operation *getFirstUser(DotOp dot) {
+  Operation *first = dot->getBlock()->getTerminator();
+  for (Operation *user : dot->getUsers()) {
+    Operation *ancestor = getAncestorIn(dot->getBlock(), user);
+    if (ancestor->isBeforeInBlock(first))
+      first = ancestor;
+  }
+  return first;
+}
+
+/// Moves the conversions that make the next iteration's operand in registers to
+/// the end of a rotated body, where products that read the present one are
+/// waited for: ptxas serialises products whose registers are overwritten
+/// earlier. Returns the first of them, or the terminator.
+static Operation *sinkOperands(scf::ForOp loop) {
+  Block *body = loop.getBody();
+  Operation *yield = body->getTerminator(), *first = yield;
+  for (auto [argument, value] : llvm::zip(loop.getRegionIterArgs(),
+                                          loop.getYieldedValues())) {
+    bool isOperand = llvm::any_of(argument.getUses(), [](OpOperand &use) {
+      return isa<DotOp>(use.getOwner()) && use.getOperandNumber() == 0;
+    });
+    Operation *op = value.getDefiningOp();
+    if (!isOperand || !op || op->getBlock() != body || !op->hasOneUse() ||
+        !isMemoryEffectFree(op))
+      continue;
+    op->moveBefore(yield);
+    if (first == yield)
+      first = op;
+  }
+  return first;
+}
+
+/// Begins each product where it stands and waits for it before its first use,
+/// or before `end` where its result is only carried.
+static void makeAsync(Block *block, Operation *end) {
+  for (DotOp dot : llvm::make_early_inc_range(block->getOps<DotOp>())) {
+    OpBuilder builder(dot);
+    Operation *user = getFirstUser(dot);
+    if (user == block->getTerminator())
+      user = end;
+    auto async = DotAsyncOp::create(
+        builder, dot.getLoc(), InflightType::get(dot.getContext(),
+                                                 cast<RankedTensorType>(
+                                                     dot.getType())),
+        dot.getA(), dot.getB(), dot.getAcc(), dot.getTransposeB());
+    builder.setInsertionPoint(user);
+    auto wait = DotWaitOp::create(builder, dot.getLoc(), dot.getType(),
+                                  async.getResult(),
+                                  /*pending=*/0);
+    dot.replaceAllUsesWith(wait.getResult());
+    dot.erase();
+  }
+  // Products that begin later may stay in flight.
+  for (DotWaitOp wait : block->getOps<DotWaitOp>()) {
+    int64_t later = 0;
+    for (Operation *op = wait.getSource().getDefiningOp()->getNextNode();
+         op != wait; op = op->getNextNode())
+      later += isa<DotAsyncOp>(op);
+    wait.setPending(later);
+  }
+}
+
+namespace {
+struct PipelineDotsPass final
+    : tile::impl::PipelineDotsPassBase<PipelineDotsPass> {
+  void runOnOperation() override {
+    FuncOp func = getOperation();
+    std::optional<ConfigAttr> config = func.getConfig();
+    if (!config) {
+      func.emitOpError() << "expected a configuration ('config'), got none";
+      return signalPassFailure();
+    }
+    if (!config->getOverlap())
+      return;
+    SmallVector<scf::ForOp> loops;
+    func.walk([&](scf::ForOp loop) {
+      if (!loop.getBody()->getOps<DotOp>().empty())
+        loops.push_back(loop);
+    });
+    llvm::DenseMap<Block *, Operation *> ends;
+    for (scf::ForOp loop : loops) {
+      StringRef reason;
+      FailureOr<Stages> stages = assignStages(loop, reason);
+      scf::ForOp result;
+      if (succeeded(stages)) {
+        if (surelyRuns(loop))
+          result = Rotation(loop, *stages).run();
+        else
+          reason = "the loop may run no times";
+        if (!result && reason.empty())
+          reason = "the first product depends on the last one before it";
+      }
+      if (!result) {
+        loop.emitRemark() << "products do not overlap: " << reason;
+        ++numRefused;
+        continue;
+      }
+      ends[result.getBody()] = sinkOperands(result);
+      ++numRotated;
+    }
+    SmallVector<Block *> blocks;
+    func.walk([&](Block *block) {
+      if (!block->getOps<DotOp>().empty())
+        blocks.push_back(block);
+    });
+    for (Block *block : blocks) {
+      numAsync += std::distance(block->getOps<DotOp>().begin(),
+                                block->getOps<DotOp>().end());
+      Operation *end = ends.lookup(block);
+      makeAsync(block, end ? end : block->getTerminator());
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,103 @@
+//===- Rings.cpp - Balance of rings --------------------------------------- ===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Rings.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// The control flow around the ops of type `Op` on `ring`, e.g. "x for{x}".
+template <typename Op>
+static std::string getShape(Region &region, Value ring) {
+  std::string shape;
+  for (Block &block : region)
+    for (Operation &op : block) {
+      if (auto use = dyn_cast<Op>(op)) {
+        if (use.getRing() == ring)
+          shape += "x ";
+        continue;
+      }
+      std::string inner;
+      for (Region &nested : op.getRegions()) {
+        std::string part = getShape<Op>(nested, ring);
+        // The branches of an if are different paths.
+        if (!part.empty() || isa<scf::IfOp>(op))
+          inner += "{" + part + "}";
+      }
+      if (inner.find('x') != std::string::npos)
+        shape += (op.getName().stripDialect() + inner + " ").str();
+    }
+  return shape;
+}
+
+/// Checks that waits and releases of `ring` alternate in `region`, which begins
+/// and ends with the same `held` (a slot that is in use, or null).
+static LogicalResult verifyReleases(Region &region, Value ring,
+                                    Operation *&held) {
+  for (Block &block : region)
+    for (Operation &op : block) {
+      if (auto wait = dyn_cast<RingWaitOp>(op)) {
+        if (wait.getRing() != ring)
+          continue;
+        if (held)
+        {
+          InFlightDiagnostic error =
+              wait.emitOpError()
+              << "expected the slot of the wait before to be released";
+          error.attachNote(held->getLoc()) << "the wait before";
+          return error;
+        }
+        held = wait;
+        continue;
+      }
+      if (auto release = dyn_cast<RingReleaseOp>(op)) {
+        if (release.getRing() != ring)
+          continue;
+        if (!held)
+          return release.emitOpError()
+                 << "expected a slot that was waited for, got none";
+        held = nullptr;
+        continue;
+      }
+      Operation *before = held;
+      for (Region &nested : op.getRegions()) {
+        Operation *inside = before;
+        if (failed(verifyReleases(nested, ring, inside)))
+          return failure();
+        if (inside != before)
+          return op.emitOpError()
+                 << "expected as many releases as waits of a ring on every "
+                    "path";
+      }
+    }
+  return success();
+}
+
+LogicalResult tile::verifyRings(WarpSpecializeOp op) {
+  for (auto create : op->getParentOfType<FuncOp>().getBody().getOps<
+                         RingCreateOp>()) {
+    Value ring = create.getRing();
+    std::string pushes = getShape<RingPushOp>(op.getProducer(), ring);
+    std::string waits = getShape<RingWaitOp>(op.getConsumer(), ring);
+    if (pushes != waits) {
+      InFlightDiagnostic error = create.emitOpError()
+                                 << "expected pushes and waits in the same "
+                                    "control flow, got pushes ";
+      error << (pushes.empty() ? "nowhere" : StringRef(pushes).rtrim())
+            << " and waits "
+            << (waits.empty() ? "nowhere" : StringRef(waits).rtrim());
+      return error;
+    }
+    Operation *held = nullptr;
+    if (failed(verifyReleases(op.getConsumer(), ring, held)))
+      return failure();
+    if (held)
+      return held->emitOpError() << "expected a release on every path";
+  }
+  return success();
+}

@@ -1,0 +1,229 @@
+//===- Schedule.cpp - Which block does which items ------------------------ ===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "pbs/Dialect/Tile/Transforms/Passes.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_SCHEDULEPASS
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// Slots of the ring through which items pass.
+static constexpr int64_t kItemSlots = 2;
+
+namespace {
+/// Emits the arithmetic of items at one place.
+class ItemBuilder {
+public:
+  ItemBuilder(OpBuilder &builder, Location loc) : builder(builder), loc(loc) {}
+
+  Value constant(int32_t value) {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI32IntegerAttr(value));
+  }
+  template <typename Op>
+  Value make(Value a, Value b) {
+    return Op::create(builder, loc, a, b);
+  }
+  Value getNumItems(ForEachOp items) {
+    Value heads = make<arith::MulIOp>(items.getBatch(), items.getHead());
+    return make<arith::MulIOp>(heads, items.getBlock());
+  }
+  /// The item with a number: runs of `together` heads one after the other, in a
+  /// run all heads of the last block, then those of the block before.
+  SmallVector<Value> decode(ForEachOp items, Value number) {
+    Value heads = make<arith::MulIOp>(items.getBatch(), items.getHead());
+    Value runItems =
+        make<arith::MulIOp>(items.getTogether(), items.getBlock());
+    Value run = make<arith::DivUIOp>(number, runItems);
+    Value inRun = make<arith::SubIOp>(
+        number, make<arith::MulIOp>(run, runItems));
+    Value first = make<arith::MulIOp>(run, items.getTogether());
+    // The last run may have fewer heads.
+    Value runHeads =
+        make<arith::MinSIOp>(items.getTogether(),
+                             make<arith::SubIOp>(heads, first));
+    Value rank = make<arith::DivUIOp>(inRun, runHeads);
+    Value last = make<arith::SubIOp>(items.getBlock(), constant(1));
+    Value block = make<arith::SubIOp>(last, rank);
+    Value inRank = make<arith::SubIOp>(
+        inRun, make<arith::MulIOp>(rank, runHeads));
+    Value batchHead = make<arith::AddIOp>(first, inRank);
+    Value batch = make<arith::DivUIOp>(batchHead, items.getHead());
+    Value head = make<arith::SubIOp>(
+        batchHead, make<arith::MulIOp>(batch, items.getHead()));
+    return {batch, head, block};
+  }
+
+private:
+  OpBuilder &builder;
+  Location loc;
+};
+} // namespace
+
+/// Moves the body of `items` before `end`, for the item `values`.
+static void inlineBody(ForEachOp items, ArrayRef<Value> values,
+                       Operation *end) {
+  IRRewriter rewriter(items.getContext());
+  Block *body = &items.getBody().front();
+  rewriter.eraseOp(body->getTerminator());
+  rewriter.inlineBlockBefore(body, end, values);
+}
+
+static void scheduleSingle(ForEachOp items) {
+  OpBuilder builder(items);
+  Value number = BlockIdOp::create(builder, items.getLoc(),
+                                   builder.getI32Type());
+  SmallVector<Value> item =
+      ItemBuilder(builder, items.getLoc()).decode(items, number);
+  inlineBody(items, item, items);
+  items.erase();
+}
+
+static void scheduleStatic(ForEachOp items) {
+  OpBuilder builder(items);
+  Location loc = items.getLoc();
+  ItemBuilder item(builder, loc);
+  Value total = item.getNumItems(items);
+  Value begin = BlockIdOp::create(builder, loc, builder.getI32Type());
+  Value step = GridSizeOp::create(builder, loc, builder.getI32Type());
+  auto loop = scf::ForOp::create(builder, loc, begin, total, step);
+  builder.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> values = item.decode(items, loop.getInductionVar());
+  inlineBody(items, values, loop.getBody()->getTerminator());
+  items.erase();
+}
+
+/// The side that draws: the next number is drawn before the body, so that its
+/// latency hides behind it.
+static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
+  OpBuilder builder(items);
+  Location loc = items.getLoc();
+  ItemBuilder item(builder, loc);
+  Type i32 = builder.getI32Type();
+  Value total = item.getNumItems(items);
+  Value first = FetchItemOp::create(builder, loc, i32, counter);
+  auto loop = scf::WhileOp::create(builder, loc, TypeRange{i32}, first);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    Block *before = builder.createBlock(&loop.getBefore(), {}, {i32}, {loc});
+    Value number = before->getArgument(0);
+    Value more = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::slt, number, total);
+    scf::ConditionOp::create(builder, loc, more, number);
+    Block *after = builder.createBlock(&loop.getAfter(), {}, {i32}, {loc});
+    Value next = FetchItemOp::create(builder, loc, i32, counter);
+    SmallVector<Value> values = item.decode(items, after->getArgument(0));
+    RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
+                       values);
+    auto yield = scf::YieldOp::create(builder, loc, next);
+    inlineBody(items, values, yield);
+  }
+  Value none = item.constant(-1);
+  RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
+                     ValueRange{none, none, none});
+  items.erase();
+}
+
+/// The side that is told; -1 is the end.
+static void scheduleTold(ForEachOp items, Value ring) {
+  OpBuilder builder(items);
+  Location loc = items.getLoc();
+  ItemBuilder item(builder, loc);
+  Type i32 = builder.getI32Type();
+  SmallVector<Type> types(3, i32);
+  SmallVector<Location> locs(3, loc);
+  Value zero = item.constant(0);
+  auto loop = scf::WhileOp::create(builder, loc, types, ValueRange());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&loop.getBefore());
+  auto wait = RingWaitOp::create(builder, loc, types, ring, Value());
+  RingReleaseOp::create(builder, loc, ring, Value());
+  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                     wait.getResult(0), zero);
+  scf::ConditionOp::create(builder, loc, more, wait.getResults());
+  Block *after = builder.createBlock(&loop.getAfter(), {}, types, locs);
+  auto yield = scf::YieldOp::create(builder, loc);
+  SmallVector<Value> values(after->args_begin(), after->args_end());
+  inlineBody(items, values, yield);
+  items.erase();
+}
+
+/// Adds the counter of items as the last argument.
+static Value addCounter(FuncOp func) {
+  MLIRContext *context = func.getContext();
+  Type type = GlobalType::get(context, {1}, IntegerType::get(context, 32));
+  auto attrs = DictionaryAttr::get(
+      context, NamedAttribute(StringAttr::get(context, "tile.counter"),
+                              UnitAttr::get(context)));
+  unsigned index = func.getNumArguments();
+  if (failed(func.insertArgument(index, type, attrs, func.getLoc())))
+    return {};
+  return func.getArgument(index);
+}
+
+namespace {
+struct SchedulePass final : tile::impl::SchedulePassBase<SchedulePass> {
+  void runOnOperation() override {
+    FuncOp func = getOperation();
+    std::optional<ConfigAttr> config = func.getConfig();
+    if (!config) {
+      func.emitOpError() << "expected a configuration ('config'), got none";
+      return signalPassFailure();
+    }
+    SmallVector<ForEachOp> all;
+    func.walk([&](ForEachOp items) { all.push_back(items); });
+    if (config->getSchedule() == Schedule::Dynamic)
+      return scheduleDynamic(func, all);
+    for (ForEachOp items : all) {
+      if (config->getSchedule() == Schedule::Single)
+        scheduleSingle(items);
+      else
+        scheduleStatic(items);
+      ++numScheduled;
+    }
+  }
+
+private:
+  void scheduleDynamic(FuncOp func, ArrayRef<ForEachOp> all) {
+    if (all.empty())
+      return;
+    ForEachOp drawing, told;
+    for (ForEachOp items : all) {
+      auto specialize = dyn_cast<WarpSpecializeOp>(items->getParentOp());
+      if (!specialize)
+        continue;
+      bool produces = items->getParentRegion() == &specialize.getProducer();
+      (produces ? drawing : told) = items;
+    }
+    if (all.size() != 2 || !drawing || !told) {
+      func.emitOpError()
+          << "expected, for a dynamic schedule, one tile.for_each of the "
+             "producer and one of the consumers, got "
+          << all.size() << " in all";
+      return signalPassFailure();
+    }
+    Value counter = addCounter(func);
+    if (!counter)
+      return signalPassFailure();
+    OpBuilder builder = OpBuilder::atBlockBegin(&func.getBody().front());
+    SmallVector<Type> types(3, builder.getI32Type());
+    Value ring = RingCreateOp::create(
+        builder, func.getLoc(),
+        RingType::get(func.getContext(), kItemSlots, types));
+    scheduleDrawing(drawing, counter, ring);
+    scheduleTold(told, ring);
+    numScheduled += 2;
+  }
+};
+} // namespace

@@ -1,0 +1,353 @@
+//===- WarpSpecialize.cpp - One side loads, the other computes ------------ ===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The only pass that makes rings: it decides what passes from the side that
+// loads to the side that computes, and when a slot is given back.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Rings.h"
+#include "Slice.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "pbs/Dialect/Tile/Transforms/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_WARPSPECIALIZEPASS
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// Slots of a ring of tiles that are loaded once for each work item, where items
+/// follow each other: the next item's tile arrives while this one is in use.
+static constexpr int64_t kItemStages = 2;
+
+/// Ops that only the loading side can run: lists in global memory are walked
+/// once, by the warp that loads.
+static bool isProducerOnly(Operation *op) {
+  if (isa<BitListOp>(op))
+    return true;
+  if (auto size = dyn_cast<ListSizeOp>(op))
+    return size.getList().getType().getKind() == ListKind::Bits;
+  if (auto next = dyn_cast<ListNextOp>(op))
+    return next.getList().getType().getKind() == ListKind::Bits;
+  if (auto begin = dyn_cast<ListBeginOp>(op))
+    return begin.getList().getType().getKind() == ListKind::Bits;
+  return false;
+}
+
+/// Ops that only the computing side runs for what they do.
+static bool isConsumerRoot(Operation *op) {
+  return isa<StoreOp, WriteOp, DotAsyncOp, DotWaitOp>(op);
+}
+
+namespace {
+/// A ring to be, for all loads of the same tensor.
+struct RingPlan {
+  BufferType tile;
+  int64_t stages = 1;
+  unsigned numScalars = 0;
+  Value ring;
+};
+
+/// Divides one kernel.
+class Specializer {
+public:
+  Specializer(FuncOp func, ForEachOp items, ConfigAttr config)
+      : func(func), items(items), config(config), builder(func) {}
+
+  LogicalResult run();
+  unsigned getNumRings() const { return plans.size(); }
+  unsigned getNumCrossing() const { return numCrossing; }
+
+private:
+  void planRings();
+  LogicalResult attachScalars(const Slice &consumer);
+  void createRings();
+  void makeProducer(const Slice &slice, Block *block);
+  void makeConsumer(const Slice &slice, Block *block);
+  ForEachOp cloneItems(const Slice &slice,
+                       function_ref<bool(Operation *, OpBuilder &, IRMapping &)>
+                           cloneOp);
+
+  FuncOp func;
+  ForEachOp items;
+  ConfigAttr config;
+  OpBuilder builder;
+  llvm::MapVector<Value, RingPlan> plans;
+  /// Scalars that travel with a load.
+  llvm::DenseMap<Operation *, SmallVector<Value>> scalars;
+  /// The load with which the results of an op travel.
+  llvm::DenseMap<Operation *, LoadOp> carriers;
+  unsigned numCrossing = 0;
+};
+} // namespace
+
+void Specializer::planRings() {
+  items.walk([&](LoadOp load) {
+    RingPlan &plan = plans[load.getSource()];
+    plan.tile = load.getResult().getType();
+    bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
+    int64_t stages = !config.getSpecialize() ? 1
+                     : inLoop                ? config.getStages()
+                     : config.isPersistent() ? kItemStages
+                                             : 1;
+    plan.stages = std::max(plan.stages, stages);
+  });
+}
+
+/// Gives each scalar that only the producer knows to the first load behind it.
+LogicalResult Specializer::attachScalars(const Slice &consumer) {
+  WalkResult result = items.walk([&](Operation *op) {
+    if (!isProducerOnly(op))
+      return WalkResult::advance();
+    for (Value value : op->getResults()) {
+      if (!consumer.contains(value))
+        continue;
+      if (!value.getType().isInteger(32) && !value.getType().isF32()) {
+        op->emitOpError() << "expected only scalars of 32 bit to pass from the "
+                             "producer to consumers, got "
+                          << value.getType();
+        return WalkResult::interrupt();
+      }
+      // Consumers wait for it in place of this op, so nothing that the loads
+      // before depend on may stand between.
+      LoadOp load;
+      for (Operation *next = op->getNextNode(); next && !load;
+           next = next->getNextNode()) {
+        load = dyn_cast<LoadOp>(next);
+        if (!load && (isConsumerRoot(next) || next->getNumRegions()))
+          break;
+      }
+      if (!load) {
+        op->emitOpError() << "expected a load behind this op, before any "
+                             "product or loop, with which its result can "
+                             "travel to consumers";
+        return WalkResult::interrupt();
+      }
+      scalars[load].push_back(value);
+      carriers[op] = load;
+      ++numCrossing;
+    }
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  for (auto &[load, values] : scalars) {
+    RingPlan &plan = plans[cast<LoadOp>(load).getSource()];
+    plan.numScalars = std::max<unsigned>(plan.numScalars, values.size());
+  }
+  return success();
+}
+
+void Specializer::createRings() {
+  builder.setInsertionPointToStart(&func.getBody().front());
+  for (auto &[source, plan] : plans) {
+    SmallVector<Type> types{plan.tile};
+    types.append(plan.numScalars, builder.getI32Type());
+    plan.ring = RingCreateOp::create(
+        builder, func.getLoc(),
+        RingType::get(func.getContext(), plan.stages, types));
+  }
+}
+
+ForEachOp Specializer::cloneItems(
+    const Slice &slice,
+    function_ref<bool(Operation *, OpBuilder &, IRMapping &)> cloneOp) {
+  IRMapping mapping;
+  auto copy =
+      ForEachOp::create(builder, items.getLoc(), items.getBatch(),
+                        items.getHead(), items.getBlock(), items.getTogether());
+  for (auto [from, to] : llvm::zip(items.getBody().getArguments(),
+                                   copy.getBody().getArguments()))
+    mapping.map(from, to);
+  OpBuilder inner = OpBuilder::atBlockTerminator(&copy.getBody().front());
+  slice.clone(items.getBody().front(), inner, mapping, cloneOp);
+  return copy;
+}
+
+static void createPush(OpBuilder &builder, LoadOp load, const RingPlan &plan,
+                       ArrayRef<Value> scalars, IRMapping &mapping) {
+  SmallVector<Value> indices, values;
+  for (Value index : load.getIndices())
+    indices.push_back(mapping.lookupOrDefault(index));
+  for (Value value : scalars) {
+    value = mapping.lookupOrDefault(value);
+    if (value.getType().isF32())
+      value = arith::BitcastOp::create(builder, load.getLoc(),
+                                       builder.getI32Type(), value);
+    values.push_back(value);
+  }
+  // A ring has as many scalars as the load with the most.
+  while (values.size() < plan.numScalars)
+    values.push_back(arith::ConstantOp::create(
+        builder, load.getLoc(), builder.getI32IntegerAttr(0)));
+  RingPushOp::create(builder, load.getLoc(), plan.ring, /*step=*/Value(),
+                     load.getSource(), indices, values);
+}
+
+void Specializer::makeProducer(const Slice &slice, Block *block) {
+  builder.setInsertionPoint(block->getTerminator());
+  cloneItems(slice, [&](Operation *op, OpBuilder &inner, IRMapping &mapping) {
+    auto load = dyn_cast<LoadOp>(op);
+    if (!load)
+      return false;
+    createPush(inner, load, plans[load.getSource()], scalars.lookup(load),
+               mapping);
+    return true;
+  });
+}
+
+/// The last op of the block of `wait` that uses the tile: a product that reads
+/// it is over where it is waited for.
+static Operation *getLastUser(RingWaitOp wait) {
+  Block *block = wait->getBlock();
+  Operation *last = wait;
+  auto extend = [&](Operation *op) {
+    Operation *ancestor = block->findAncestorOpInBlock(*op);
+    if (last->isBeforeInBlock(ancestor))
+      last = ancestor;
+  };
+  for (Operation *user : wait.getTile().getUsers()) {
+    extend(user);
+    if (auto dot = dyn_cast<DotAsyncOp>(user))
+      for (Operation *waiter : dot->getUsers())
+        extend(waiter);
+  }
+  return last;
+}
+
+static void addReleases(Region &region) {
+  region.walk([](RingWaitOp wait) {
+    OpBuilder builder(wait);
+    builder.setInsertionPointAfter(wait.getTile() ? getLastUser(wait) : wait);
+    RingReleaseOp::create(builder, wait.getLoc(), wait.getRing(), Value());
+  });
+}
+
+void Specializer::makeConsumer(const Slice &slice, Block *block) {
+  builder.setInsertionPoint(block->getTerminator());
+  llvm::DenseSet<Operation *> waited;
+  cloneItems(slice, [&](Operation *op, OpBuilder &inner, IRMapping &mapping) {
+    auto load = dyn_cast<LoadOp>(op);
+    if (isProducerOnly(op))
+      load = carriers.lookup(op);
+    else if (!load)
+      return false;
+    if (!load || !waited.insert(load).second)
+      return true;
+    const RingPlan &plan = plans[load.getSource()];
+    auto wait = RingWaitOp::create(
+        inner, load.getLoc(), cast<RingType>(plan.ring.getType()).getTypes(),
+        plan.ring, Value());
+    mapping.map(load.getResult(), wait.getTile());
+    SmallVector<Value> values = scalars.lookup(load);
+    for (auto [value, scalar] : llvm::zip(values, wait.getScalars())) {
+      Value received = scalar;
+      if (value.getType().isF32())
+        received = arith::BitcastOp::create(inner, load.getLoc(),
+                                            value.getType(), received);
+      mapping.map(value, received);
+    }
+    return true;
+  });
+}
+
+LogicalResult Specializer::run() {
+  planRings();
+  Slice producer(
+      items.getBody(), [](Operation *op) { return isa<LoadOp>(op); },
+      [](Operation *) { return false; });
+  // Loads are kept on both sides, in the same order; on this side without what
+  // they load from.
+  Slice consumer(
+      items.getBody(),
+      [](Operation *op) { return isConsumerRoot(op) || isa<LoadOp>(op); },
+      [](Operation *op) { return isa<LoadOp>(op) || isProducerOnly(op); });
+  if (failed(attachScalars(consumer)))
+    return failure();
+  // The producer has to compute what travels, too.
+  llvm::DenseSet<Operation *> sources;
+  for (auto &[load, values] : scalars)
+    for (Value value : values)
+      sources.insert(value.getDefiningOp());
+  Slice all(
+      items.getBody(),
+      [&](Operation *op) { return isa<LoadOp>(op) || sources.contains(op); },
+      [](Operation *) { return false; });
+  createRings();
+  builder.setInsertionPoint(items);
+  auto specialize = WarpSpecializeOp::create(builder, items.getLoc());
+  makeProducer(all, &specialize.getProducer().front());
+  makeConsumer(consumer, &specialize.getConsumer().front());
+  addReleases(specialize.getConsumer());
+  items.erase();
+  return verifyRings(specialize);
+}
+
+/// Each load becomes a push and a wait in its place: all warps wait for what one
+/// thread loads.
+static unsigned loadInPlace(FuncOp func) {
+  llvm::MapVector<Value, Value> rings;
+  SmallVector<LoadOp> loads;
+  func.walk([&](LoadOp load) { loads.push_back(load); });
+  OpBuilder builder(func);
+  for (LoadOp load : loads) {
+    Value &ring = rings[load.getSource()];
+    if (!ring) {
+      builder.setInsertionPointToStart(&func.getBody().front());
+      Type type = load.getResult().getType();
+      ring = RingCreateOp::create(builder, func.getLoc(),
+                                  RingType::get(func.getContext(), 1, {type}));
+    }
+    builder.setInsertionPoint(load);
+    RingPushOp::create(builder, load.getLoc(), ring, Value(), load.getSource(),
+                       load.getIndices(), ValueRange());
+    auto wait = RingWaitOp::create(builder, load.getLoc(),
+                                   cast<RingType>(ring.getType()).getTypes(),
+                                   ring, Value());
+    load.replaceAllUsesWith(wait.getTile());
+    load.erase();
+  }
+  addReleases(func.getBody());
+  return rings.size();
+}
+
+namespace {
+struct WarpSpecializePass final
+    : tile::impl::WarpSpecializePassBase<WarpSpecializePass> {
+  void runOnOperation() override {
+    FuncOp func = getOperation();
+    std::optional<ConfigAttr> config = func.getConfig();
+    if (!config) {
+      func.emitOpError() << "expected a configuration ('config'), got none";
+      return signalPassFailure();
+    }
+    if (!config->getSpecialize()) {
+      numRings += loadInPlace(func);
+      return;
+    }
+    SmallVector<ForEachOp> items(func.getBody().getOps<ForEachOp>());
+    if (items.size() != 1) {
+      func.emitOpError() << "expected one tile.for_each to divide, got "
+                         << items.size();
+      return signalPassFailure();
+    }
+    for (Operation &op : func.getBody().front())
+      if (isa<LoadOp>(op) || isConsumerRoot(&op)) {
+        op.emitOpError() << "expected to be inside tile.for_each";
+        return signalPassFailure();
+      }
+    Specializer specializer(func, items.front(), *config);
+    if (failed(specializer.run()))
+      return signalPassFailure();
+    numRings += specializer.getNumRings();
+    numCrossing += specializer.getNumCrossing();
+  }
+};
+} // namespace
