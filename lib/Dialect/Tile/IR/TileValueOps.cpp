@@ -46,9 +46,8 @@ static LogicalResult verifyLayout(Operation *op, RankedTensorType type) {
     return expect(shape.size() == 1 && shape[0] % 8 == 0,
                   "one dimension, a multiple of 8");
   if (isa_and_nonnull<LaneAttr>(layout))
-    return expect(shape.size() == 1 &&
-                      (shape[0] % kWarpgroupThreads == 0 || shape[0] == 32 ||
-                       shape[0] == 64),
+    return expect(shape.size() == 1 && (shape[0] % kWarpgroupThreads == 0 ||
+                                        shape[0] == 32 || shape[0] == 64),
                   "one dimension, a multiple of 128, 32 or 64");
   if (auto blocked = dyn_cast_or_null<BlockedAttr>(layout))
     return expect(shape.size() == 2 && shape[1] % blocked.getVector() == 0,

@@ -1,4 +1,5 @@
-//===- Configure.cpp - Choose a schedule ---------------------------------- ===//
+//===- Configure.cpp - Choose a schedule ----------------------------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -104,23 +105,24 @@ private:
     };
     // A warpgroup has 64 rows of a product (PTX ISA, wgmma m64).
     constexpr int64_t warpgroupRows = kWarpRows * 4;
-    int64_t numConsumers = pick(
-        consumers, facts.hasDots ? llvm::divideCeil(facts.rows, warpgroupRows)
-                                 : 2);
+    int64_t numConsumers =
+        pick(consumers,
+             facts.hasDots ? llvm::divideCeil(facts.rows, warpgroupRows) : 2);
     if (facts.hasDots && numConsumers * warpgroupRows != facts.rows)
       return func.emitOpError()
              << "expected " << facts.rows / warpgroupRows
              << " consumer warpgroups of " << warpgroupRows << " rows for "
              << facts.rows << " rows, got " << numConsumers;
     bool divides = pick(specialize, facts.loopBytes > 0);
-    Schedule items = facts.hasDots && divides ? Schedule::Dynamic
-                                              : Schedule::Single;
+    Schedule items =
+        facts.hasDots && divides ? Schedule::Dynamic : Schedule::Single;
     if (!schedule.empty()) {
       std::optional<Schedule> named = symbolizeSchedule(schedule);
       if (!named)
-        return func.emitOpError() << "expected a schedule 'single', 'static' or "
-                                     "'dynamic', got '"
-                                  << schedule << "'";
+        return func.emitOpError()
+               << "expected a schedule 'single', 'static' or "
+                  "'dynamic', got '"
+               << schedule << "'";
       items = *named;
     }
     bool persistent = items != Schedule::Single;
@@ -138,24 +140,22 @@ private:
              << "expected at most " << limit << " bytes of shared memory, got "
              << getBytes(numStages) << " with " << numStages << " stages";
     bool overlaps = pick(overlap, facts.hasChain);
-    bool turns =
-        pick(pingPong, overlaps && divides && numConsumers == 2);
+    bool turns = pick(pingPong, overlaps && divides && numConsumers == 2);
     int64_t producer = 0, consumer = 0;
     if (divides && facts.hasDots) {
       // The registers of all threads, divided anew; in steps of 8.
       int64_t each = info.registers / (128 * (numConsumers + 1)) / 8 * 8;
       producer = kProducerRegisters;
-      consumer = std::min<int64_t>(
-          (each * (numConsumers + 1) - producer) / numConsumers / 8 * 8,
-          info.registersPerThread / 8 * 8);
+      consumer = std::min<int64_t>((each * (numConsumers + 1) - producer) /
+                                       numConsumers / 8 * 8,
+                                   info.registersPerThread / 8 * 8);
     }
     producer = pick(producerRegisters, producer);
     consumer = pick(consumerRegisters, consumer);
     if (128 * (producer + consumer * numConsumers) > info.registers)
-      return func.emitOpError()
-             << "expected at most " << info.registers
-             << " registers of a block, got "
-             << 128 * (producer + consumer * numConsumers);
+      return func.emitOpError() << "expected at most " << info.registers
+                                << " registers of a block, got "
+                                << 128 * (producer + consumer * numConsumers);
     ConfigAttr config = ConfigAttr::getChecked(
         [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
         divides, numStages, overlaps, turns, items, producer, consumer);

@@ -1,4 +1,5 @@
-//===- NumberRings.cpp - Count uses of rings ------------------------------ ===//
+//===- NumberRings.cpp - Count uses of rings ------------------------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -205,9 +206,8 @@ LogicalResult Numbering::numberIf(scf::IfOp branch, Counters &counters) {
   auto copy = scf::IfOp::create(rewriter, branch.getLoc(), types,
                                 branch.getCondition(), /*addThenBlock=*/true,
                                 /*addElseBlock=*/true);
-  for (auto [from, to] :
-       {std::pair(branch.thenBlock(), copy.thenBlock()),
-        std::pair(branch.elseBlock(), copy.elseBlock())}) {
+  for (auto [from, to] : {std::pair(branch.thenBlock(), copy.thenBlock()),
+                          std::pair(branch.elseBlock(), copy.elseBlock())}) {
     while (!to->empty())
       rewriter.eraseOp(&to->back());
     Counters inside = counters;

@@ -1,4 +1,5 @@
-//===- PingPong.cpp - Take turns at the tensor cores ---------------------- ===//
+//===- PingPong.cpp - Take turns at the tensor cores ----------------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -68,7 +69,8 @@ private:
       ++numTurns;
       first = last = {};
     };
-    for (Operation &op : llvm::make_early_inc_range(llvm::make_range(begin, end))) {
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::make_range(begin, end))) {
       if (auto dot = dyn_cast<DotAsyncOp>(op)) {
         first = first ? first : dot;
         last = dot;

@@ -1,4 +1,5 @@
-//===- PipelineDots.cpp - Overlap products with arithmetic ---------------- ===//
+//===- PipelineDots.cpp - Overlap products with arithmetic ----------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -81,12 +82,12 @@ static FailureOr<Stages> assignStages(scf::ForOp loop, StringRef &reason) {
   stages.first = dots.front();
   stages.late.insert(last);
   Value accumulator;
-  for (auto [argument, yielded] : llvm::zip(loop.getRegionIterArgs(),
-                                            loop.getYieldedValues()))
+  for (auto [argument, yielded] :
+       llvm::zip(loop.getRegionIterArgs(), loop.getYieldedValues()))
     if (yielded == last.getResult())
       accumulator = argument;
   for (Operation &op : llvm::reverse(body->without_terminator())) {
-    if (op.use_empty() || !isMemoryEffectFree(&op))
+    if (op.use_empty() || !isMemoryEffectFree(&op) || isa<DotOp>(&op))
       continue;
     bool onlyLate = llvm::all_of(op.getUsers(), [&](Operation *user) {
       return stages.late.contains(getAncestorIn(body, user));
@@ -95,8 +96,7 @@ static FailureOr<Stages> assignStages(scf::ForOp loop, StringRef &reason) {
         accumulator && llvm::any_of(op.getResults(), [&](Value result) {
           return dependsOn(result, accumulator, body);
         });
-    if (onlyLate &&
-        (onAccumulator || isa<LoadOp, BroadcastOp, SplatOp>(&op)))
+    if (onlyLate && (onAccumulator || isa<LoadOp, BroadcastOp, SplatOp>(&op)))
       stages.late.insert(&op);
   }
   return stages;
@@ -106,8 +106,8 @@ static FailureOr<Stages> assignStages(scf::ForOp loop, StringRef &reason) {
 // Rotation
 //===----------------------------------------------------------------------===//
 
-/// Whether the loop surely runs: from 0 to the size of a list, which is at least
-/// 1, or to a constant.
+/// Whether the loop surely runs: from 0 to the size of a list, which is at
+/// least 1, or to a constant.
 static bool surelyRuns(scf::ForOp loop) {
   APInt lower, upper;
   if (!matchPattern(loop.getLowerBound(), m_ConstantInt(&lower)) ||
@@ -128,8 +128,9 @@ public:
   Rotation(scf::ForOp loop, const Stages &stages)
       : loop(loop), stages(stages), builder(loop), loc(loop.getLoc()) {}
 
-  /// Null if an early op needs what a late op gives; the IR is unchanged then.
-  scf::ForOp run();
+  /// Null, with a reason, if the stages do not allow it; the IR is unchanged
+  /// then.
+  scf::ForOp run(StringRef &reason);
 
 private:
   bool isLate(Value value) {
@@ -156,10 +157,9 @@ void Rotation::collectCarried() {
         if (isLate(operand))
           continue;
         auto argument = dyn_cast<BlockArgument>(operand);
-        bool ofBody = argument
-                          ? argument.getOwner() == loop.getBody()
-                          : operand.getDefiningOp()->getBlock() ==
-                                loop.getBody();
+        bool ofBody =
+            argument ? argument.getOwner() == loop.getBody()
+                     : operand.getDefiningOp()->getBlock() == loop.getBody();
         if (!ofBody)
           continue;
         if (argument && argument != loop.getInductionVar() &&
@@ -201,16 +201,25 @@ void Rotation::cloneLate(IRMapping &mapping) {
       builder.clone(op, mapping);
 }
 
-scf::ForOp Rotation::run() {
+scf::ForOp Rotation::run(StringRef &reason) {
   auto arguments = loop.getRegionIterArgs();
   auto yielded = loop.getYieldedValues();
   // What early ops use must not come from a late op.
   for (auto [argument, value] : llvm::zip(arguments, yielded))
     if (isLate(value))
       for (Operation *user : argument.getUsers())
-        if (!stages.late.contains(getAncestorIn(loop.getBody(), user)))
+        if (!stages.late.contains(getAncestorIn(loop.getBody(), user))) {
+          reason = "the first product depends on the last one before it";
           return nullptr;
+        }
   collectCarried();
+  // A slot of a ring is used in the iteration in which it was filled.
+  if (llvm::any_of(carried, [](Value value) {
+        return isa<BufferType>(value.getType());
+      })) {
+    reason = "both products use the same tile in shared memory";
+    return nullptr;
+  }
 
   // Early ops of the first iteration.
   IRMapping first;
@@ -224,8 +233,8 @@ scf::ForOp Rotation::run() {
     inits.push_back(isLate(value) ? init : first.lookupOrDefault(value));
   for (Value value : carried)
     inits.push_back(first.lookupOrDefault(value));
-  Value second = arith::AddIOp::create(builder, loc, loop.getLowerBound(),
-                                       loop.getStep());
+  Value second =
+      arith::AddIOp::create(builder, loc, loop.getLowerBound(), loop.getStep());
   auto rotated = scf::ForOp::create(builder, loc, second, loop.getUpperBound(),
                                     loop.getStep(), inits);
 
@@ -289,8 +298,8 @@ static Operation *getFirstUser(DotOp dot) {
 static Operation *sinkOperands(scf::ForOp loop) {
   Block *body = loop.getBody();
   Operation *yield = body->getTerminator(), *first = yield;
-  for (auto [argument, value] : llvm::zip(loop.getRegionIterArgs(),
-                                          loop.getYieldedValues())) {
+  for (auto [argument, value] :
+       llvm::zip(loop.getRegionIterArgs(), loop.getYieldedValues())) {
     bool isOperand = llvm::any_of(argument.getUses(), [](OpOperand &use) {
       return isa<DotOp>(use.getOwner()) && use.getOperandNumber() == 0;
     });
@@ -314,9 +323,9 @@ static void makeAsync(Block *block, Operation *end) {
     if (user == block->getTerminator())
       user = end;
     auto async = DotAsyncOp::create(
-        builder, dot.getLoc(), InflightType::get(dot.getContext(),
-                                                 cast<RankedTensorType>(
-                                                     dot.getType())),
+        builder, dot.getLoc(),
+        InflightType::get(dot.getContext(),
+                          cast<RankedTensorType>(dot.getType())),
         dot.getA(), dot.getB(), dot.getAcc(), dot.getTransposeB());
     builder.setInsertionPoint(user);
     auto wait = DotWaitOp::create(builder, dot.getLoc(), dot.getType(),
@@ -359,11 +368,9 @@ struct PipelineDotsPass final
       scf::ForOp result;
       if (succeeded(stages)) {
         if (surelyRuns(loop))
-          result = Rotation(loop, *stages).run();
+          result = Rotation(loop, *stages).run(reason);
         else
           reason = "the loop may run no times";
-        if (!result && reason.empty())
-          reason = "the first product depends on the last one before it";
       }
       if (!result) {
         loop.emitRemark() << "products do not overlap: " << reason;

@@ -1,4 +1,5 @@
-//===- Rings.cpp - Balance of rings --------------------------------------- ===//
+//===- Rings.cpp - Balance of rings ---------------------------------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -44,8 +45,7 @@ static LogicalResult verifyReleases(Region &region, Value ring,
       if (auto wait = dyn_cast<RingWaitOp>(op)) {
         if (wait.getRing() != ring)
           continue;
-        if (held)
-        {
+        if (held) {
           InFlightDiagnostic error =
               wait.emitOpError()
               << "expected the slot of the wait before to be released";
@@ -79,8 +79,8 @@ static LogicalResult verifyReleases(Region &region, Value ring,
 }
 
 LogicalResult tile::verifyRings(WarpSpecializeOp op) {
-  for (auto create : op->getParentOfType<FuncOp>().getBody().getOps<
-                         RingCreateOp>()) {
+  for (auto create :
+       op->getParentOfType<FuncOp>().getBody().getOps<RingCreateOp>()) {
     Value ring = create.getRing();
     std::string pushes = getShape<RingPushOp>(op.getProducer(), ring);
     std::string waits = getShape<RingWaitOp>(op.getConsumer(), ring);

@@ -1,4 +1,5 @@
-//===- Schedule.cpp - Which block does which items ------------------------ ===//
+//===- Schedule.cpp - Which block does which items ------------------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -43,21 +44,19 @@ public:
   /// run all heads of the last block, then those of the block before.
   SmallVector<Value> decode(ForEachOp items, Value number) {
     Value heads = make<arith::MulIOp>(items.getBatch(), items.getHead());
-    Value runItems =
-        make<arith::MulIOp>(items.getTogether(), items.getBlock());
+    Value runItems = make<arith::MulIOp>(items.getTogether(), items.getBlock());
     Value run = make<arith::DivUIOp>(number, runItems);
-    Value inRun = make<arith::SubIOp>(
-        number, make<arith::MulIOp>(run, runItems));
+    Value inRun =
+        make<arith::SubIOp>(number, make<arith::MulIOp>(run, runItems));
     Value first = make<arith::MulIOp>(run, items.getTogether());
     // The last run may have fewer heads.
-    Value runHeads =
-        make<arith::MinSIOp>(items.getTogether(),
-                             make<arith::SubIOp>(heads, first));
+    Value runHeads = make<arith::MinSIOp>(items.getTogether(),
+                                          make<arith::SubIOp>(heads, first));
     Value rank = make<arith::DivUIOp>(inRun, runHeads);
     Value last = make<arith::SubIOp>(items.getBlock(), constant(1));
     Value block = make<arith::SubIOp>(last, rank);
-    Value inRank = make<arith::SubIOp>(
-        inRun, make<arith::MulIOp>(rank, runHeads));
+    Value inRank =
+        make<arith::SubIOp>(inRun, make<arith::MulIOp>(rank, runHeads));
     Value batchHead = make<arith::AddIOp>(first, inRank);
     Value batch = make<arith::DivUIOp>(batchHead, items.getHead());
     Value head = make<arith::SubIOp>(
@@ -82,8 +81,8 @@ static void inlineBody(ForEachOp items, ArrayRef<Value> values,
 
 static void scheduleSingle(ForEachOp items) {
   OpBuilder builder(items);
-  Value number = BlockIdOp::create(builder, items.getLoc(),
-                                   builder.getI32Type());
+  Value number =
+      BlockIdOp::create(builder, items.getLoc(), builder.getI32Type());
   SmallVector<Value> item =
       ItemBuilder(builder, items.getLoc()).decode(items, number);
   inlineBody(items, item, items);
@@ -118,8 +117,8 @@ static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
     OpBuilder::InsertionGuard guard(builder);
     Block *before = builder.createBlock(&loop.getBefore(), {}, {i32}, {loc});
     Value number = before->getArgument(0);
-    Value more = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::slt, number, total);
+    Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
+                                       number, total);
     scf::ConditionOp::create(builder, loc, more, number);
     Block *after = builder.createBlock(&loop.getAfter(), {}, {i32}, {loc});
     Value next = FetchItemOp::create(builder, loc, i32, counter);

@@ -1,4 +1,5 @@
-//===- Slice.cpp - The part of a region that one side needs --------------- ===//
+//===- Slice.cpp - The part of a region that one side needs ---------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -125,10 +126,11 @@ void Slice::clone(
           kept.push_back(result.getResultNumber());
           types.push_back(result.getType());
         }
-      auto copy = scf::IfOp::create(
-          builder, branch.getLoc(), types,
-          mapping.lookupOrDefault(branch.getCondition()),
-          /*addThenBlock=*/true, /*addElseBlock=*/branch.elseBlock() != nullptr);
+      auto copy =
+          scf::IfOp::create(builder, branch.getLoc(), types,
+                            mapping.lookupOrDefault(branch.getCondition()),
+                            /*addThenBlock=*/true,
+                            /*addElseBlock=*/branch.elseBlock() != nullptr);
       for (auto [number, i] : llvm::enumerate(kept))
         mapping.map(branch.getResult(i), copy.getResult(number));
       auto cloneBranch = [&](Block *from, Block *to) {

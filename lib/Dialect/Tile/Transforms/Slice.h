@@ -28,9 +28,9 @@ public:
   /// Clones the needed ops of `block` (a terminator excepted) at the insertion
   /// point. Loops and ifs are built anew with the values that are needed.
   /// `cloneOp`, if it returns true, has cloned an op itself.
-  void clone(Block &block, OpBuilder &builder, IRMapping &mapping,
-             function_ref<bool(Operation *, OpBuilder &, IRMapping &)> cloneOp)
-      const;
+  void clone(
+      Block &block, OpBuilder &builder, IRMapping &mapping,
+      function_ref<bool(Operation *, OpBuilder &, IRMapping &)> cloneOp) const;
 
 private:
   void need(Value value);

@@ -1,4 +1,5 @@
-//===- SplitLoops.cpp - Split loops where a condition changes ------------- ===//
+//===- SplitLoops.cpp - Split loops where a condition changes -------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -39,8 +40,7 @@ static void resolve(scf::ForOp loop, Value bound, bool condition) {
        llvm::make_early_inc_range(loop.getBody()->getOps<scf::IfOp>())) {
     auto compare = branch.getCondition().getDefiningOp<arith::CmpIOp>();
     if (!compare || compare.getPredicate() != arith::CmpIPredicate::slt ||
-        compare.getLhs() != loop.getInductionVar() ||
-        compare.getRhs() != bound)
+        compare.getLhs() != loop.getInductionVar() || compare.getRhs() != bound)
       continue;
     Block *taken = condition ? branch.thenBlock() : branch.elseBlock();
     if (!taken) {
@@ -68,8 +68,8 @@ struct SplitLoopsPass final : tile::impl::SplitLoopsPassBase<SplitLoopsPass> {
         continue;
       OpBuilder builder(loop);
       Location loc = loop.getLoc();
-      Value middle = arith::MinSIOp::create(builder, loc, bound,
-                                            loop.getUpperBound());
+      Value middle =
+          arith::MinSIOp::create(builder, loc, bound, loop.getUpperBound());
       middle =
           arith::MaxSIOp::create(builder, loc, middle, loop.getLowerBound());
       builder.setInsertionPointAfter(loop);

@@ -1,4 +1,5 @@
-//===- WarpSpecialize.cpp - One side loads, the other computes ------------ ===//
+//===- WarpSpecialize.cpp - One side loads, the other computes ------------
+//===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,8 +24,9 @@ namespace mlir::tile {
 using namespace mlir;
 using namespace mlir::tile;
 
-/// Slots of a ring of tiles that are loaded once for each work item, where items
-/// follow each other: the next item's tile arrives while this one is in use.
+/// Slots of a ring of tiles that are loaded once for each work item, where
+/// items follow each other: the next item's tile arrives while this one is in
+/// use.
 static constexpr int64_t kItemStages = 2;
 
 /// Ops that only the loading side can run: lists in global memory are walked
@@ -71,9 +73,9 @@ private:
   void createRings();
   void makeProducer(const Slice &slice, Block *block);
   void makeConsumer(const Slice &slice, Block *block);
-  ForEachOp cloneItems(const Slice &slice,
-                       function_ref<bool(Operation *, OpBuilder &, IRMapping &)>
-                           cloneOp);
+  ForEachOp
+  cloneItems(const Slice &slice,
+             function_ref<bool(Operation *, OpBuilder &, IRMapping &)> cloneOp);
 
   FuncOp func;
   ForEachOp items;
@@ -163,8 +165,8 @@ ForEachOp Specializer::cloneItems(
   auto copy =
       ForEachOp::create(builder, items.getLoc(), items.getBatch(),
                         items.getHead(), items.getBlock(), items.getTogether());
-  for (auto [from, to] : llvm::zip(items.getBody().getArguments(),
-                                   copy.getBody().getArguments()))
+  for (auto [from, to] :
+       llvm::zip(items.getBody().getArguments(), copy.getBody().getArguments()))
     mapping.map(from, to);
   OpBuilder inner = OpBuilder::atBlockTerminator(&copy.getBody().front());
   slice.clone(items.getBody().front(), inner, mapping, cloneOp);
@@ -185,8 +187,8 @@ static void createPush(OpBuilder &builder, LoadOp load, const RingPlan &plan,
   }
   // A ring has as many scalars as the load with the most.
   while (values.size() < plan.numScalars)
-    values.push_back(arith::ConstantOp::create(
-        builder, load.getLoc(), builder.getI32IntegerAttr(0)));
+    values.push_back(arith::ConstantOp::create(builder, load.getLoc(),
+                                               builder.getI32IntegerAttr(0)));
   RingPushOp::create(builder, load.getLoc(), plan.ring, /*step=*/Value(),
                      load.getSource(), indices, values);
 }
@@ -290,8 +292,8 @@ LogicalResult Specializer::run() {
   return verifyRings(specialize);
 }
 
-/// Each load becomes a push and a wait in its place: all warps wait for what one
-/// thread loads.
+/// Each load becomes a push and a wait in its place: all warps wait for what
+/// one thread loads.
 static unsigned loadInPlace(FuncOp func) {
   llvm::MapVector<Value, Value> rings;
   SmallVector<LoadOp> loads;

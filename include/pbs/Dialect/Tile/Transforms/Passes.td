@@ -73,7 +73,8 @@ def PipelineDotsPass : Pass<"tile-pipeline-dots", "::mlir::tile::FuncOp"> {
     use of its result, and none is in flight from one iteration to the next.
 
     The loop has to run at least once (from 0 to the count of a
-    `tile.list_size`, or between constants). A loop that is not rotated leaves a remark
+    `tile.list_size`, or between constants), and no tile in shared memory may be
+    used by both products. A loop that is not rotated leaves a remark
     that says why; its products are asynchronous all the same.
 
     Example: the loop
@@ -97,7 +98,9 @@ def PipelineDotsPass : Pass<"tile-pipeline-dots", "::mlir::tile::FuncOp"> {
           -> tensor<64x64xf32, #tile.acc>
         %p = arith.truncf %s : tensor<64x64xf32, #tile.acc>
           to tensor<64x64xbf16, #tile.acc>
-        %n = tile.dot %p, %t acc(%o : tensor<64x64xf32, #tile.acc>)
+        %v = tile.load %k[%j, %c0] : !tile.global<?x64xbf16>
+          -> !tile.buffer<64x64xbf16, swizzle = 128>
+        %n = tile.dot %p, %v acc(%o : tensor<64x64xf32, #tile.acc>)
           : tensor<64x64xbf16, #tile.acc>,
             !tile.buffer<64x64xbf16, swizzle = 128>
           -> tensor<64x64xf32, #tile.acc>

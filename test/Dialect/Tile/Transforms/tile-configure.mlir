@@ -1,0 +1,30 @@
+// RUN: pbs-opt %s -pass-pipeline='builtin.module(tile.func(tile-configure))' -split-input-file | FileCheck %s
+// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure))' | FileCheck %s --check-prefix=ATTENTION
+// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{stages=1 overlap=0 schedule=static}))' | FileCheck %s --check-prefix=OPTIONS
+// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure))' 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+
+// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232>
+// OPTIONS: config = #tile.config<consumers = 2, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = static, producerRegisters = 40, consumerRegisters = 232>
+// REMARK: remark: schedule #tile.config<{{.*}}>: products of 128 rows, 65536 bytes of tiles in loops
+
+// A kernel without products.
+// CHECK-LABEL: tile.func @copy
+// CHECK-SAME: config = #tile.config<consumers = 2, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+tile.func @copy(%k: !tile.global<?xf32>, %o: !tile.global<?xf32>) {
+  %c0 = arith.constant 0 : i32
+  %t = tile.read %k[%c0] : !tile.global<?xf32> -> tensor<128xf32, #tile.lane>
+  tile.write %t, %o[%c0] : tensor<128xf32, #tile.lane>, !tile.global<?xf32>
+  tile.return
+}
+
+// -----
+
+// What is there stays.
+// CHECK-LABEL: tile.func @configured
+// CHECK-SAME: consumers = 3
+tile.func @configured() attributes {
+    config = #tile.config<consumers = 3, specialize = false, stages = 1,
+      overlap = false, pingPong = false, schedule = single,
+      producerRegisters = 0, consumerRegisters = 0>} {
+  tile.return
+}

@@ -1,0 +1,148 @@
+// RUN: pbs-opt %s -pass-pipeline='builtin.module(tile.func(tile-warp-specialize))' -split-input-file -verify-diagnostics | FileCheck %s
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+!s = tensor<64x64xf32, #tile.acc>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+
+// A matrix product over listed blocks. Two slots for the tile of an item, four
+// for those of a loop; the number of blocks travels with the item's tile, the
+// number of a block with the block's.
+// CHECK-LABEL: tile.func @product
+// CHECK-SAME: (%[[A:.*]]: {{.*}}, %[[B:.*]]: {{[^,]*}}, %[[BITS:.*]]: {{[^,]*}}, %[[O:.*]]:
+// CHECK-DAG: %[[RA:.*]] = tile.ring_create : <2, !tile.buffer<64x64xbf16, swizzle = 128>, i32>
+// CHECK-DAG: %[[RB:.*]] = tile.ring_create : <4, !tile.buffer<64x64xbf16, swizzle = 128>, i32>
+// CHECK: tile.warp_specialize producer {
+// CHECK: tile.for_each
+// CHECK: %[[LIST:.*]] = tile.bit_list %[[BITS]]
+// CHECK: %[[COUNT:.*]], %{{.*}} = tile.list_size %[[LIST]]
+// CHECK: tile.ring_push %[[RA]] from %[[A]]{{.*}} scalars(%[[COUNT]])
+// CHECK: scf.for {{.*}} to %[[COUNT]] {{.*}} iter_args(%{{.*}}) -> (!tile.cursor)
+// CHECK: %[[BLOCK:.*]], %{{.*}} = tile.list_next
+// CHECK: tile.ring_push %[[RB]] from %[[B]]{{.*}} scalars(%[[BLOCK]])
+// CHECK-NOT: tile.dot
+// CHECK: } consumer {
+// CHECK: tile.for_each
+// CHECK-NOT: tile.bit_list
+// CHECK: %[[WA:.*]]:2 = tile.ring_wait %[[RA]]
+// CHECK: %[[SUM:.*]] = scf.for {{.*}} to %[[WA]]#1 {{.*}} iter_args(%{{.*}}) -> (tensor<64x64xf32, #tile.acc>)
+// CHECK: %[[WB:.*]]:2 = tile.ring_wait %[[RB]]
+// CHECK: tile.dot %[[WA]]#0, %[[WB]]#0
+// CHECK-NEXT: tile.ring_release %[[RB]]
+// CHECK: arith.sitofp %[[WB]]#1
+// CHECK: tile.ring_release %[[RA]]
+// CHECK: tile.write %[[SUM]], %[[O]]
+tile.func @product(%a: !tile.global<?x64xbf16>, %b: !tile.global<?x64xbf16>, %bits: !tile.global<?x?xi32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %zero = arith.constant dense<0.0> : !s
+  %n = tile.dim %a, 0 : !tile.global<?x64xbf16>
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %n) together %c1 {
+    %row = arith.muli %z, %c64 : i32
+    %list = tile.bit_list %bits[%z], %n, %n : !tile.global<?x?xi32>
+    %count, %masked = tile.list_size %list : !tile.list<bits>
+    %begin = tile.list_begin %list : !tile.list<bits>
+    %at = tile.load %a[%row, %c0] : !tile.global<?x64xbf16> -> !t
+    %r, %end = scf.for %j = %c0 to %count step %c1 iter_args(%sum = %zero, %cursor = %begin) -> (!s, !tile.cursor) : i32 {
+      %block, %next = tile.list_next %list, %cursor : !tile.list<bits>
+      %key = arith.muli %block, %c64 : i32
+      %bt = tile.load %b[%key, %c0] : !tile.global<?x64xbf16> -> !t
+      %d = tile.dot %at, %bt acc(%sum : !s) : !t, !t -> !s
+      %f = arith.sitofp %block : i32 to f32
+      %w = tile.splat %f : f32 to !s
+      %e = arith.addf %d, %w : !s
+      scf.yield %e, %next : !s, !tile.cursor
+    }
+    tile.write %r, %o[%row, %c0] : !s, !tile.global<?x64xf32>
+  }
+  tile.return
+}
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+#together = #tile.config<consumers = 1, specialize = false, stages = 4, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+
+// CHECK-LABEL: tile.func @in_place
+// CHECK: %[[R:.*]] = tile.ring_create : <1,
+// CHECK: tile.ring_push %[[R]] from
+// CHECK-NEXT: %[[T:.*]] = tile.ring_wait %[[R]]
+// CHECK-NEXT: tile.dot %[[T]], %[[T]]
+// CHECK-NEXT: tile.ring_release %[[R]]
+tile.func @in_place(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) attributes {config = #together} {
+  %c0 = arith.constant 0 : i32
+  %at = tile.load %a[%c0, %c0] : !tile.global<?x64xbf16> -> !t
+  %d = tile.dot %at, %at : !t, !t -> tensor<64x64xf32, #tile.acc>
+  tile.write %d, %o[%c0, %c0] : tensor<64x64xf32, #tile.acc>, !tile.global<?x64xf32>
+  tile.return
+}
+
+// -----
+
+#divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+
+// expected-error @below {{expected one tile.for_each to divide, got 0}}
+tile.func @no_items() attributes {config = #divided} {
+  tile.return
+}
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+
+tile.func @outside(%a: !tile.global<?x64xbf16>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  // expected-error @below {{expected to be inside tile.for_each}}
+  %at = tile.load %a[%c0, %c0] : !tile.global<?x64xbf16> -> !t
+  tile.for_each (%x, %y, %z) in (%c0, %c0, %c0) together %c0 {
+  }
+  tile.return
+}
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+!s = tensor<64x64xf32, #tile.acc>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+
+// No load with which the number of blocks could travel.
+tile.func @nothing_carries(%a: !tile.global<?x64xbf16>, %bits: !tile.global<?x?xi32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %zero = arith.constant dense<0.0> : !s
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
+    %list = tile.bit_list %bits[%z], %c1, %c1 : !tile.global<?x?xi32>
+    // expected-error @below {{expected a load behind this op, before any product or loop, with which its result can travel to consumers}}
+    %count, %masked = tile.list_size %list : !tile.list<bits>
+    %r = scf.for %j = %c0 to %count step %c1 iter_args(%sum = %zero) -> (!s) : i32 {
+      %bt = tile.load %a[%j, %c0] : !tile.global<?x64xbf16> -> !t
+      %d = tile.dot %bt, %bt acc(%sum : !s) : !t, !t -> !s
+      scf.yield %d : !s
+    }
+    tile.write %r, %o[%c0, %c0] : !s, !tile.global<?x64xf32>
+  }
+  tile.return
+}
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+!s = tensor<64x64xf32, #tile.acc>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+
+// Two tiles of one tensor in use at once: their slots would not be released in
+// the order in which they were filled.
+tile.func @out_of_order(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
+    // expected-note @below {{the wait before}}
+    %p = tile.load %a[%c0, %c0] : !tile.global<?x64xbf16> -> !t
+    // expected-error @below {{expected the slot of the wait before to be released}}
+    %q = tile.load %a[%c1, %c0] : !tile.global<?x64xbf16> -> !t
+    %d = tile.dot %p, %q : !t, !t -> !s
+    tile.write %d, %o[%c0, %c0] : !s, !tile.global<?x64xf32>
+  }
+  tile.return
+}
