@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DeviceTensors.h"
 #include "Job.h"
 #include "pbs/Reference/Reference.h"
 #include "pbs/Tools/Picture.h"
@@ -93,15 +94,24 @@ namespace {
 struct Run {
   Run(AttentionConfig config, int outputs, const JobOptions &options,
       const std::vector<Tensor> &inputs)
-      : program((config.outputs = outputs, config), options.compile),
-        arguments(inputs) {
+      : program((config.outputs = outputs, config), options.compile) {
     results = allocateOutputs(program, inputs);
+    std::vector<Tensor> host = inputs;
     for (HostTensor &tensor : results)
-      arguments.push_back(getView(tensor));
+      host.push_back(getView(tensor));
+    arguments = std::make_unique<DeviceTensors>(program.getDevice(), host,
+                                                results.size());
   }
 
+  /// Runs it and waits.
   void operator()(const JobOptions &options) {
-    program(arguments, options.run);
+    program(arguments->get(), options.run);
+    arguments->wait();
+  }
+  /// Runs it and puts the outputs into `results`.
+  void fetch(const JobOptions &options) {
+    (*this)(options);
+    arguments->download();
   }
 
   const HostTensor &get(const std::string &name) const {
@@ -123,7 +133,7 @@ struct Run {
 
   Attention program;
   std::vector<HostTensor> results;
-  std::vector<Tensor> arguments;
+  std::unique_ptr<DeviceTensors> arguments;
 };
 } // namespace
 
@@ -257,7 +267,7 @@ static void drawPicture(const std::string &name, const Problem &problem,
                         AttentionConfig config, const JobOptions &options) {
   config.unpermuted = 1;
   Run straight(config, getDebugOutputs(config), options, tensors);
-  straight(options);
+  straight.fetch(options);
   Problem unpermuted = problem;
   unpermuted.unpermuted = true;
   std::vector<std::pair<tools::Mask, tools::Mask>> pairs;
@@ -308,7 +318,8 @@ llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
 
   showProgress(name + ": running");
   double first = measure([&] { (*fast)(options); });
-  dense(options);
+  fast->arguments->download();
+  dense.fetch(options);
   std::vector<float> output = fast->getFloats("output");
   std::string cache = fast->program.getReport();
   cache = cache.substr(0, cache.find('\n'));
@@ -331,12 +342,13 @@ llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
   figures["dtype"] = tools::nameOf(q.dtype);
 
   Problem problem = makeProblem(config, q, k);
+  problem.roundsProbabilities = fast->program.getDevice() == PBS_CUDA;
   Inputs values{tools::decode(q.bytes, q.dtype),
                 tools::decode(k.bytes, k.dtype),
                 tools::decode(v.bytes, v.dtype)};
   if (isSparse) {
     Run debug(config, getDebugOutputs(config), options, inputs);
-    debug(options);
+    debug.fetch(options);
     std::vector<int32_t> positions = debug.getInts("positions");
     std::vector<int32_t> list = debug.getInts("block_list");
     double density = reference::computeDensity(problem, list);

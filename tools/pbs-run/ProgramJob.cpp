@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DeviceTensors.h"
 #include "Job.h"
 #include "pbs/Tools/Synthetic.h"
 #include "llvm/ADT/STLExtras.h"
@@ -33,13 +34,16 @@ run::allocateOutputs(const Program &program,
                      const std::vector<Tensor> &inputs) {
   std::vector<HostTensor> outputs;
   std::vector<ArgumentInfo> arguments = program.getArguments();
+  std::vector<Tensor> placed = inputs;
+  for (Tensor &tensor : placed)
+    tensor.device = program.getDevice();
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (!arguments[i].isOutput)
       continue;
     HostTensor tensor;
     tensor.name = arguments[i].name;
     tensor.dtype = arguments[i].dtype;
-    tensor.shape = program.getOutputShape(inputs, i);
+    tensor.shape = program.getOutputShape(placed, i);
     tensor.bytes.resize(tensor.getNumElements() * tools::sizeOf(tensor.dtype));
     outputs.push_back(std::move(tensor));
   }
@@ -82,7 +86,11 @@ llvm::json::Object run::runProgram(
   for (HostTensor &tensor : outputs)
     arguments.push_back(getView(tensor));
 
-  auto call = [&] { program(arguments, options.run); };
+  DeviceTensors placed(program.getDevice(), arguments, outputs.size());
+  auto call = [&] {
+    program(placed.get(), options.run);
+    placed.wait();
+  };
   llvm::json::Object figures;
   double first = measure(call);
   llvm::outs() << "first run: " << llvm::format("%.2f", first * 1e3) << " ms\n";
@@ -96,6 +104,7 @@ llvm::json::Object run::runProgram(
                  << " ms, median of " << options.repetitions << "\n";
     figures["run_ms"] = median * 1e3;
   }
+  placed.download();
   for (const HostTensor &tensor : outputs) {
     llvm::outs() << "output " << tensor.name << ": "
                  << tools::nameOf(tensor.dtype) << " [";

@@ -44,6 +44,9 @@ struct Problem {
   double threshold = 0.9;
   int64_t count = 0;
   bool wholeOwn = false;
+  /// Probabilities are rounded to `dtype` before they are multiplied, as in any
+  /// kernel on tensor cores.
+  bool roundsProbabilities = false;
   /// Another score of a scaled score, the batch, the query head, the position
   /// of the row and that of the key; null for none. Acts in attention only.
   std::function<double(double score, int64_t batch, int64_t head, int64_t row,
@@ -184,7 +187,8 @@ Check checkSelectionF64(const Problem &problem, const Inputs &inputs,
 
 /// Output [B,Hq,M,D] given positions and list: largest relative L2 error of a
 /// row <= 4u(1+X), u = 2^-24, X = scale * max|q| * max|k| (norms of rows), +
-/// 3e-3 for bf16, + 4e-4 for f16.
+/// 3e-3 for bf16, + 4e-4 for f16; a third or a quarter more where probabilities
+/// are rounded too.
 Check checkOutput(const Problem &problem, const Inputs &inputs,
                   const std::vector<int32_t> &positions,
                   const std::vector<int32_t> &list,

@@ -26,6 +26,7 @@ Problem pbs::test::makeProblem(reference::DType dtype, int64_t headDim,
   problem.causal = causal;
   problem.numQueries = numQueries;
   problem.numKeys = numKeys;
+  problem.roundsProbabilities = true;
   return problem;
 }
 
@@ -207,20 +208,12 @@ void AttentionCase::expectRight() {
   for (DeviceTensor *tensor : {&deviceQ, &deviceK, &deviceV})
     tensor->download();
   EXPECT_EQ(before, q.bytes + k.bytes + v.bytes) << "inputs were written";
-  // Probabilities are rounded to the input type before they are multiplied, as
-  // in any kernel on tensor cores, which the bound of the reference leaves out.
-  double rounding = problem.dtype == reference::DType::BF16 ? 1e-3 : 1e-4;
-  auto expectOk = [](const char *what, const reference::Check &check,
-                     double more) {
-    EXPECT_TRUE(check.ok || check.error <= check.bound + more)
-        << what << ": " << check.message << " (largest error " << check.error
-        << ", bound " << check.bound + more << ")";
+  auto expectOk = [](const char *what, const reference::Check &check) {
+    EXPECT_TRUE(check.ok) << what << ": " << check.message << " (largest error "
+                          << check.error << ", bound " << check.bound << ")";
   };
-  expectOk(
-      "output",
-      reference::checkOutput(problem, inputs, positions, bits, output.read()),
-      rounding);
+  expectOk("output", reference::checkOutput(problem, inputs, positions, bits,
+                                            output.read()));
   expectOk("lse",
-           reference::checkLse(problem, inputs, positions, bits, lse.read()),
-           0);
+           reference::checkLse(problem, inputs, positions, bits, lse.read()));
 }
