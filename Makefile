@@ -3,6 +3,7 @@
 #   make demo      set up, build, run the method on real tensors
 #   make test      set up, build, run all tests
 #   make sanitize  run all tests under AddressSanitizer and UBSan
+#   make dist      pack libpbs.so, tools and Python for hosts without LLVM
 #   make docs      generate the reference of ops and passes
 #   make format    format all sources
 
@@ -19,7 +20,7 @@ configure_args = -G Ninja -DCMAKE_BUILD_TYPE=Release \
   $(if $(shell command -v ccache),-DCMAKE_C_COMPILER_LAUNCHER=ccache \
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache) $(CMAKE_ARGS)
 
-.PHONY: all setup configure build demo test sanitize docs format clean
+.PHONY: all setup configure build demo test sanitize dist docs format clean
 
 all: build
 
@@ -44,6 +45,10 @@ sanitize:
 demo: configure
 	@ninja -C $(BUILD) -j $(JOBS) pbs-run
 	@BUILD=$(BUILD) scripts/demo.sh
+
+dist: configure
+	@ninja -C $(BUILD) -j $(JOBS) pbs-dist
+	@$(PYTHON) scripts/make_dist.py --build $(BUILD) --output dist
 
 docs: configure
 	@ninja -C $(BUILD) mlir-doc
