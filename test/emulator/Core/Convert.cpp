@@ -31,6 +31,12 @@ void execMovPredicate(Warp &w, const Inst &i, uint32_t m) {
   w.setPredicate(i.d, m, w.predicate(i.a, m));
 }
 
+/// Sets a predicate, for a constant that is not 0, or clears it.
+template <bool value>
+void execSetPredicate(Warp &w, const Inst &i, uint32_t m) {
+  w.setPredicate(i.d, m, value ? ~0u : 0);
+}
+
 /// mov.b64 %rd, {%r0, %r1} and the like.
 void execPack(Warp &w, const Inst &i, uint32_t m) {
   unsigned part = i.size * 8;
@@ -110,8 +116,14 @@ void decodeMov(Decoder &d) {
   if (d.operand(0).kind == Kind::Vector || d.operand(1).kind == Kind::Vector)
     return decodePack(d, type);
   if (type == Type::Pred) {
-    d.inst.exec = execMovPredicate;
     d.inst.d = d.predicate(0);
+    const ptx::Operand &source = d.operand(1);
+    if (source.kind == Kind::Immediate && !source.isFloat) {
+      d.inst.exec =
+          source.value ? execSetPredicate<true> : execSetPredicate<false>;
+      return;
+    }
+    d.inst.exec = execMovPredicate;
     d.inst.a = d.predicate(1);
     return;
   }
