@@ -27,6 +27,9 @@
 
 using namespace mlir;
 
+/// The op that holds GPU code, by name: its header is large.
+static constexpr StringLiteral kGPUModule = "gpu.module";
+
 void pbs::buildExpandStage(OpPassManager &pm, bool fuse) {
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createExpandPass());
@@ -67,6 +70,41 @@ void pbs::buildCPUPipeline(OpPassManager &pm,
   buildCPULoweringStage(pm);
 }
 
+void pbs::buildTileStage(OpPassManager &pm) {
+  pm.addPass(createConvertPBSToTilePass());
+  OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+}
+
+void pbs::buildTileScheduleStage(OpPassManager &pm,
+                                 const NVVMPipelineOptions &options) {
+  tile::ConfigurePassOptions configure;
+  configure.consumers = options.consumers;
+  configure.specialize = options.specialize;
+  configure.stages = options.stages;
+  configure.overlap = options.overlap;
+  configure.pingPong = options.pingPong;
+  configure.schedule = options.schedule;
+  OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
+  kernels.addPass(tile::createConfigurePass(configure));
+  kernels.addPass(tile::createPipelineDotsPass());
+  kernels.addPass(tile::createSplitLoopsPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(tile::createWarpSpecializePass());
+  kernels.addPass(tile::createPingPongPass());
+  kernels.addPass(tile::createSchedulePass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(tile::createNumberRingsPass());
+  kernels.addPass(tile::createAllocateSharedPass());
+}
+
+void pbs::buildTileCodeStage(OpPassManager &pm) {
+  pm.addPass(tile::createConvertTileToNVVMPass());
+}
+
 void pbs::buildNVVMCodeStage(OpPassManager &pm) {
   pm.addPass(createConvertPBSToNVVMPass());
 }
@@ -75,6 +113,11 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse);
   buildPlanStage(pm);
+  if (options.tile) {
+    buildTileStage(pm);
+    buildTileScheduleStage(pm, options);
+    buildTileCodeStage(pm);
+  }
   buildNVVMCodeStage(pm);
 }
 

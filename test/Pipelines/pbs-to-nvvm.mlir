@@ -36,3 +36,25 @@ func.func @lists(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
     -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
   return %o : tensor<1x4x?x64xbf16>
 }
+
+// By way of tiles: attention is made from a tile.func, the small kernels around
+// lists are not, and nothing of the level is left.
+
+// RUN: pbs-opt %s --pbs-to-nvvm=tile=true | FileCheck %s --check-prefix=TILE
+// RUN: pbs-opt %s --pbs-to-nvvm="tile=true schedule=single stages=2" | FileCheck %s --check-prefix=SINGLE
+
+// TILE: plan.kernel @kv_from_positions
+// TILE-SAME: #plan.cuda_code<@gpu::@kv_from_positions
+// TILE: plan.kernel @sparse_attention
+// TILE-SAME: #plan.cuda_code<@gpu::@sparse_attention, grid = [
+// TILE-SAME: -> ((s0 * s1) * (s2 ceildiv 128), s27)
+// TILE-SAME: block = [384, 1, 1]
+// TILE-SAME: #plan.tensor_map<0, box = [64, 128, 1, 1], swizzle = 128>
+// TILE-NOT: tile.func
+// TILE: llvm.func @sparse_attention
+// TILE-SAME: nvvm.kernel
+// TILE: llvm.func @kv_from_positions
+
+// SINGLE: plan.kernel @sparse_attention
+// SINGLE-NOT: s27)
+// SINGLE-SAME: -> ((s0 * s1) * (s2 ceildiv 128))

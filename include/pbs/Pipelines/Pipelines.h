@@ -38,11 +38,36 @@ struct CPUPipelineOptions : PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::init(256)};
 };
 
-/// Options of `pbs-to-nvvm`.
+/// Options of `pbs-to-nvvm`. -1 and an empty text let `tile-configure` choose.
 struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("Fuse permutation and selection"),
                     llvm::cl::init(true)};
+  Option<bool> tile{
+      *this, "tile",
+      llvm::cl::desc("Make kernels by way of tiles where that is possible"),
+      llvm::cl::init(false)};
+  Option<int64_t> consumers{*this, "consumers",
+                            llvm::cl::desc("Tiles: warpgroups that compute"),
+                            llvm::cl::init(-1)};
+  Option<int64_t> specialize{
+      *this, "specialize", llvm::cl::desc("Tiles: 1: a warp of its own loads"),
+      llvm::cl::init(-1)};
+  Option<int64_t> stages{*this, "stages",
+                         llvm::cl::desc("Tiles: slots of a ring"),
+                         llvm::cl::init(-1)};
+  Option<int64_t> overlap{
+      *this, "overlap",
+      llvm::cl::desc("Tiles: 1: products overlap with arithmetic"),
+      llvm::cl::init(-1)};
+  Option<int64_t> pingPong{
+      *this, "ping-pong",
+      llvm::cl::desc("Tiles: 1: warpgroups take turns at the tensor cores"),
+      llvm::cl::init(-1)};
+  Option<std::string> schedule{
+      *this, "schedule",
+      llvm::cl::desc("Tiles: 'single', 'static' or 'dynamic'"),
+      llvm::cl::init("")};
 };
 
 /// Stage 1: no `pbs.permuted_attention` is left; with `fuse`, importance, sort,
@@ -60,8 +85,20 @@ void buildCPUCodeStage(OpPassManager &pm, int64_t vectorBits);
 /// point for each kernel.
 void buildCPULoweringStage(OpPassManager &pm);
 
-/// Stage 3 for sm_90a: every kernel has GPU code in NVVM IR in the `gpu.module`
-/// `@gpu`.
+/// Stage 3 for sm_90a, with `tile`: kernels that can be written down as tiles
+/// are a `tile.func` in the `gpu.module` `@gpu`, without a schedule.
+void buildTileStage(OpPassManager &pm);
+
+/// Stage 4 for sm_90a, with `tile`: every `tile.func` has a schedule, and
+/// everything in shared memory has its place.
+void buildTileScheduleStage(OpPassManager &pm,
+                            const NVVMPipelineOptions &options);
+
+/// Stage 5 for sm_90a, with `tile`: what was a `tile.func` is code in NVVM IR.
+void buildTileCodeStage(OpPassManager &pm);
+
+/// Last stage for sm_90a: every kernel has GPU code in NVVM IR in the
+/// `gpu.module` `@gpu`.
 void buildNVVMCodeStage(OpPassManager &pm);
 
 /// Stages 1 and 2: `pbs-to-plan`.
@@ -70,7 +107,7 @@ void buildPlanPipeline(OpPassManager &pm, const PlanPipelineOptions &options);
 /// Stages 1 to 4: `pbs-to-cpu`.
 void buildCPUPipeline(OpPassManager &pm, const CPUPipelineOptions &options);
 
-/// Stages 1 to 3 for sm_90a: `pbs-to-nvvm`.
+/// All stages for sm_90a: `pbs-to-nvvm`.
 void buildNVVMPipeline(OpPassManager &pm, const NVVMPipelineOptions &options);
 
 /// Registers the pipelines by name.

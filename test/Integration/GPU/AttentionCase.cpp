@@ -36,6 +36,7 @@ Program pbs::test::compileForDevice(const pbs_attention_config &config) {
   options.struct_size = sizeof(options);
   options.no_cache = 1;
   options.target = target && *target ? target : "sm_90a";
+  options.pipeline_options = std::getenv("PBS_TEST_PIPELINE_OPTIONS");
   pbs_program_t program = nullptr;
   EXPECT_EQ(pbs_attention_create(&config, &options, &program), PBS_OK)
       << pbs_last_error();

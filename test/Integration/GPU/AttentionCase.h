@@ -17,7 +17,8 @@ reference::Problem makeProblem(reference::DType dtype, int64_t headDim,
                                bool causal, int64_t numQueries,
                                int64_t numKeys);
 
-/// Compiles for the device: for PBS_CUDA_TARGET, by default sm_90a.
+/// Compiles for the device: for PBS_CUDA_TARGET, by default sm_90a, with the
+/// options of the pass pipeline in PBS_TEST_PIPELINE_OPTIONS.
 Program compileForDevice(const pbs_attention_config &config);
 
 /// Inputs, outputs and lists of one call, on host and device.
