@@ -98,6 +98,7 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(tile::createNumberRingsPass());
+  kernels.addPass(tile::createReadEarlyPass());
   kernels.addPass(tile::createAllocateSharedPass());
 }
 

@@ -303,6 +303,36 @@ def NumberRingsPass : Pass<"tile-number-rings", "::mlir::tile::FuncOp"> {
   ];
 }
 
+def ReadEarlyPass : Pass<"tile-read-early", "::mlir::tile::FuncOp"> {
+  let summary = "Read from global memory before waits";
+  let description = [{
+    Moves each `tile.read` in the layout `#tile.lane` (one register of a thread for
+    128 elements), and the scalar arithmetic that it needs, up to where its
+    indices are known: past waits and products, and out of conditions, where it
+    is then read in vain if the condition does not hold. So the latency of the
+    memory hides behind them. Reads have no effects, and outside of the tensor
+    nothing is read.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%p: !tile.global<?xi32>) {
+      %ring = tile.ring_create : !tile.ring<2, i32>
+      %step = arith.constant 0 : i32
+      %i = tile.ring_wait %ring step %step : !tile.ring<2, i32>
+      tile.turn_wait
+      %t = tile.read %p[%i] : !tile.global<?xi32> -> tensor<128xi32, #tile.lane>
+      tile.return
+    }
+    ```
+
+    becomes the same with the two last ops in the other order.
+  }];
+  let statistics = [
+    Statistic<"numMoved", "num-moved", "Number of reads moved">
+  ];
+}
+
 def AllocateSharedPass : Pass<"tile-allocate-shared", "::mlir::tile::FuncOp"> {
   let summary = "Place everything that lies in shared memory";
   let description = [{
