@@ -74,8 +74,9 @@ static std::vector<float> permute(const Problem &problem,
 }
 
 AttentionCase::AttentionCase(const Problem &problem, bool isSparse,
-                             Layout layout, uint32_t seed)
-    : problem(problem), isSparse(isSparse), inputs(makeNormal(problem, seed)),
+                             Layout layout, uint32_t seed, int device)
+    : problem(problem), isSparse(isSparse), device(device),
+      inputs(makeNormal(problem, seed)),
       q(makeBuffer(problem, problem.queryHeads, problem.numQueries, layout)),
       k(makeBuffer(problem, problem.kvHeads, problem.numKeys, layout)),
       v(makeBuffer(problem, problem.kvHeads, problem.numKeys, layout)),
@@ -89,9 +90,10 @@ AttentionCase::AttentionCase(const Problem &problem, bool isSparse,
       indexBuffer(PBS_I32,
                   {problem.batch, problem.queryHeads,
                    problem.getNumQueryBlocks(), problem.getNumKeyBlocks()}),
-      deviceQ(q), deviceK(k), deviceV(v), deviceOutput(output), deviceLse(lse),
-      devicePositions(positionBuffer), deviceCount(countBuffer),
-      deviceIndex(indexBuffer) {
+      deviceQ(q, device), deviceK(k, device), deviceV(v, device),
+      deviceOutput(output, device), deviceLse(lse, device),
+      devicePositions(positionBuffer, device), deviceCount(countBuffer, device),
+      deviceIndex(indexBuffer, device) {
   std::mt19937 generator(seed);
   int64_t segment = problem.segment;
   for (int64_t head = 0; head < problem.batch * problem.kvHeads; ++head) {
@@ -183,8 +185,8 @@ std::string AttentionCase::run(pbs_program_t program, bool checked) {
   options.struct_size = sizeof(options);
   options.checked = checked;
   std::string error = run(program, options);
-  const Device &device = Device::get();
-  device.check(device.ctxSynchronize(), "cuCtxSynchronize");
+  const Device &driver = Device::get(device);
+  driver.check(driver.ctxSynchronize(), "cuCtxSynchronize");
   return error;
 }
 

@@ -26,7 +26,8 @@ class AttentionCase {
 public:
   /// Dense attention, or over random lists and positions.
   AttentionCase(const reference::Problem &problem, bool isSparse,
-                Layout layout = Layout::RowMajor, uint32_t seed = 1);
+                Layout layout = Layout::RowMajor, uint32_t seed = 1,
+                int device = 0);
 
   /// The program for it.
   Program compile() const;
@@ -54,6 +55,7 @@ private:
   std::vector<DeviceTensor *> getInputs();
   std::vector<pbs_tensor> getTensors();
 
+  int device;
   reference::Inputs inputs;
   Buffer q, k, v, output, lse, positionBuffer, countBuffer, indexBuffer;
   std::string before;

@@ -30,17 +30,20 @@ Device::Device() {
     stop(std::string("expected ") + #symbol + " in " + path);
   PBS_TEST_CUDA_FUNCTIONS(X)
 #undef X
-  if (init(0) != 0 || primaryCtxRetain(&context, 0) != 0)
+  int count = 0;
+  if (init(0) != 0 || deviceGetCount(&count) != 0 || count == 0)
     stop(std::string("no device through ") + path);
+  contexts.resize(count);
+  for (int i = 0; i < count; ++i)
+    if (primaryCtxRetain(&contexts[i], i) != 0)
+      stop("no context of device " + std::to_string(i));
 }
 
-const Device &Device::get() {
-  static const Device device;
-  device.enter();
-  return device;
+const Device &Device::get(int device) {
+  static const Device instance;
+  instance.ctxSetCurrent(instance.contexts[device]);
+  return instance;
 }
-
-void Device::enter() const { ctxSetCurrent(context); }
 
 void Device::check(int result, const char *what) const {
   const char *text = nullptr;
@@ -49,33 +52,34 @@ void Device::check(int result, const char *what) const {
   EXPECT_EQ(result, 0) << what << ": " << (text ? text : "?");
 }
 
-DeviceMemory::DeviceMemory(size_t size) : size(size) {
-  const Device &device = Device::get();
+DeviceMemory::DeviceMemory(size_t size, int device)
+    : size(size), device(device) {
+  const Device &driver = Device::get(device);
   if (size > 0)
-    device.check(device.memAlloc(&address, size), "cuMemAlloc");
+    driver.check(driver.memAlloc(&address, size), "cuMemAlloc");
 }
 
 DeviceMemory::~DeviceMemory() {
-  const Device &device = Device::get();
+  const Device &driver = Device::get(device);
   if (size > 0)
-    device.check(device.memFree(address), "cuMemFree");
+    driver.check(driver.memFree(address), "cuMemFree");
 }
 
 void DeviceMemory::upload(const std::string &bytes) {
-  const Device &device = Device::get();
+  const Device &driver = Device::get(device);
   ASSERT_EQ(bytes.size(), size);
-  device.check(device.memcpyHtoD(address, bytes.data(), size), "cuMemcpyHtoD");
+  driver.check(driver.memcpyHtoD(address, bytes.data(), size), "cuMemcpyHtoD");
 }
 
 std::string DeviceMemory::download() const {
-  const Device &device = Device::get();
+  const Device &driver = Device::get(device);
   std::string bytes(size, 0);
-  device.check(device.memcpyDtoH(bytes.data(), address, size), "cuMemcpyDtoH");
+  driver.check(driver.memcpyDtoH(bytes.data(), address, size), "cuMemcpyDtoH");
   return bytes;
 }
 
-DeviceTensor::DeviceTensor(Buffer &buffer)
-    : buffer(buffer), memory(buffer.bytes.size()) {
+DeviceTensor::DeviceTensor(Buffer &buffer, int device)
+    : buffer(buffer), device(device), memory(buffer.bytes.size(), device) {
   upload();
 }
 
@@ -83,6 +87,7 @@ pbs_tensor DeviceTensor::get() {
   pbs_tensor tensor = buffer.get();
   tensor.data = memory.get();
   tensor.device = PBS_CUDA;
+  tensor.device_id = device;
   return tensor;
 }
 

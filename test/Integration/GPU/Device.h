@@ -19,6 +19,7 @@ namespace pbs::test {
 /// The functions that the tests call: member, symbol.
 #define PBS_TEST_CUDA_FUNCTIONS(X)                                             \
   X(init, cuInit)                                                              \
+  X(deviceGetCount, cuDeviceGetCount)                                          \
   X(primaryCtxRetain, cuDevicePrimaryCtxRetain)                                \
   X(ctxSetCurrent, cuCtxSetCurrent)                                            \
   X(ctxSynchronize, cuCtxSynchronize)                                          \
@@ -37,16 +38,16 @@ namespace pbs::test {
   X(graphExecDestroy, cuGraphExecDestroy)                                      \
   X(getErrorString, cuGetErrorString)
 
-/// The driver with its primary context current; a test that cannot have it
-/// stops the process with a message.
+/// The driver and the primary contexts of its devices; a test that cannot have
+/// them stops the process with a message.
 class Device {
 public:
-  static const Device &get();
+  /// Makes the context of a device current in this thread.
+  static const Device &get(int device = 0);
 
   /// Fails the test if `result` is an error.
   void check(int result, const char *what) const;
-  /// Makes the context current in this thread.
-  void enter() const;
+  int getCount() const { return contexts.size(); }
 
 #define X(name, symbol) decltype(&::symbol) name = nullptr;
   PBS_TEST_CUDA_FUNCTIONS(X)
@@ -54,13 +55,13 @@ public:
 
 private:
   Device();
-  void *context = nullptr;
+  std::vector<void *> contexts;
 };
 
-/// Memory of the device.
+/// Memory of a device.
 class DeviceMemory {
 public:
-  explicit DeviceMemory(size_t size);
+  explicit DeviceMemory(size_t size, int device = 0);
   ~DeviceMemory();
   DeviceMemory(const DeviceMemory &) = delete;
 
@@ -71,12 +72,13 @@ public:
 private:
   uint64_t address = 0;
   size_t size;
+  int device;
 };
 
-/// A copy of `buffer` on the device.
+/// A copy of `buffer` on a device.
 class DeviceTensor {
 public:
-  explicit DeviceTensor(Buffer &buffer);
+  explicit DeviceTensor(Buffer &buffer, int device = 0);
 
   pbs_tensor get();
   /// Copies the bytes of the host to the device, and back.
@@ -85,6 +87,7 @@ public:
 
 private:
   Buffer &buffer;
+  int device;
   DeviceMemory memory;
 };
 

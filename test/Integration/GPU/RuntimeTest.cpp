@@ -114,7 +114,7 @@ TEST(GPURuntime, ThreadsShareAProgram) {
   std::vector<std::thread> threads;
   for (auto &call : calls)
     threads.emplace_back([&program, &call] {
-      Device::get().enter();
+      Device::get();
       DeviceStream stream;
       EXPECT_EQ(call->run(program.get(), makeOptions(stream)), "");
       stream.synchronize();
@@ -137,6 +137,30 @@ TEST(GPURuntime, RunsWithoutACurrentContext) {
     EXPECT_EQ(call.run(program.get(), options), "");
   }).join();
   call.expectRight();
+}
+
+/// PBS_EMU_DEVICES gives the emulator several devices.
+TEST(GPURuntime, ProgramsRunOnEveryDevice) {
+  std::vector<std::unique_ptr<AttentionCase>> calls;
+  int numDevices = Device::get().getCount();
+  for (int device = 0; device < numDevices; ++device) {
+    calls.push_back(std::make_unique<AttentionCase>(
+        makeSmall(), true, Layout::RowMajor, device, device));
+    calls.back()->poison();
+  }
+  Program program = calls[0]->compile();
+  ASSERT_TRUE(program);
+  // The current context is that of device 0.
+  pbs_run_options options = {};
+  options.struct_size = sizeof(options);
+  Device::get();
+  for (auto &call : calls)
+    EXPECT_EQ(call->run(program.get(), options), "");
+  for (int device = 0; device < numDevices; ++device) {
+    const Device &driver = Device::get(device);
+    driver.check(driver.ctxSynchronize(), "cuCtxSynchronize");
+    calls[device]->expectRight();
+  }
 }
 
 //===----------------------------------------------------------------------===//

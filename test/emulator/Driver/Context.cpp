@@ -3,7 +3,7 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One device with one context, the primary one.
+// Devices have one context each, the primary one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,11 +18,8 @@ using namespace pbs::emu::driver;
 static constexpr int kDriverVersion = 12000;
 static constexpr char kDeviceName[] = "PBS emulator (sm_90a)";
 
-/// The handle of the primary context.
-static int primaryContext;
-
-std::vector<void *> &pbs::emu::driver::getContextStack() {
-  static thread_local std::vector<void *> stack;
+std::vector<State *> &pbs::emu::driver::getContextStack() {
+  static thread_local std::vector<State *> stack;
   return stack;
 }
 
@@ -35,14 +32,17 @@ PBS_EMU_API int cuInit(unsigned flags) {
   if (flags != 0)
     return call.fail(kInvalidValue,
                      "expected flags 0, got " + std::to_string(flags));
-  if (call.state.isInitialized)
+  Process &process = call.process;
+  if (process.isInitialized)
     return kSuccess;
   Options options;
   if (std::string error = options.read(); !error.empty())
     return call.fail(kInvalidValue, error);
-  call.state.options = options;
-  call.state.random.seed(options.launch.seed);
-  call.state.isInitialized = true;
+  process.options = options;
+  process.random.seed(options.launch.seed);
+  for (unsigned i = 0; i < options.numDevices; ++i)
+    process.contexts.push_back(std::make_unique<State>(i));
+  process.isInitialized = true;
   return kSuccess;
 }
 
@@ -58,15 +58,17 @@ PBS_EMU_API int cuDeviceGetCount(int *count) {
   PBS_EMU_CALL(Driver);
   if (!count)
     return call.failNull("count");
-  *count = 1;
+  *count = static_cast<int>(call.process.contexts.size());
   return kSuccess;
 }
 
 static Result checkDevice(const Call &call, int device) {
-  if (device == 0)
+  size_t count = call.process.contexts.size();
+  if (device >= 0 && static_cast<size_t>(device) < count)
     return kSuccess;
-  return call.fail(kInvalidDevice,
-                   "expected device 0, got " + std::to_string(device));
+  return call.fail(kInvalidDevice, "expected one of " + std::to_string(count) +
+                                       " devices, got " +
+                                       std::to_string(device));
 }
 
 PBS_EMU_API int cuDeviceGet(int *device, int ordinal) {
@@ -75,7 +77,7 @@ PBS_EMU_API int cuDeviceGet(int *device, int ordinal) {
     return call.failNull("device");
   if (Result result = checkDevice(call, ordinal))
     return result;
-  *device = 0;
+  *device = ordinal;
   return kSuccess;
 }
 
@@ -119,7 +121,7 @@ PBS_EMU_API int cuDeviceGetAttribute(int *value, int attribute, int device) {
       {10, 32},                  // WARP_SIZE
       {12, 65536},               // MAX_REGISTERS_PER_BLOCK
       {13, 1000000},             // CLOCK_RATE, in kHz
-      {16, state.options.launch.numSMs},
+      {16, call.process.options.launch.numSMs},
       {38, 50 << 20},          // L2_CACHE_SIZE
       {39, 2048},              // MAX_THREADS_PER_MULTIPROCESSOR
       {41, 1},                 // UNIFIED_ADDRESSING
@@ -152,7 +154,7 @@ PBS_EMU_API int cuDevicePrimaryCtxRetain(void **context, int device) {
     return call.failNull("pctx");
   if (Result result = checkDevice(call, device))
     return result;
-  *context = &primaryContext;
+  *context = call.process.contexts[device].get();
   return kSuccess;
 }
 
@@ -166,49 +168,53 @@ PBS_EMU_API int cuDevicePrimaryCtxReset_v2(int device) {
   PBS_EMU_CALL(Driver);
   if (Result result = checkDevice(call, device))
     return result;
-  state.reset();
+  call.process.contexts[device]->reset();
   return kSuccess;
 }
 
-static Result checkContext(const Call &call, const void *context) {
-  if (context == &primaryContext)
-    return kSuccess;
-  return call.fail(kInvalidContext, "expected the primary context");
+/// The context that a handle stands for, or null.
+static State *findContext(const Call &call, const void *handle) {
+  for (const std::unique_ptr<State> &context : call.process.contexts)
+    if (context.get() == handle)
+      return context.get();
+  call.fail(kInvalidContext, "expected the primary context of a device");
+  return nullptr;
 }
 
 PBS_EMU_API int cuCtxGetCurrent(void **context) {
   PBS_EMU_CALL(Driver);
   if (!context)
     return call.failNull("pctx");
-  std::vector<void *> &stack = getContextStack();
+  std::vector<State *> &stack = getContextStack();
   *context = stack.empty() ? nullptr : stack.back();
   return kSuccess;
 }
 
 PBS_EMU_API int cuCtxSetCurrent(void *context) {
   PBS_EMU_CALL(Driver);
-  std::vector<void *> &stack = getContextStack();
-  if (context)
-    if (Result result = checkContext(call, context))
-      return result;
+  std::vector<State *> &stack = getContextStack();
+  State *found = context ? findContext(call, context) : nullptr;
+  if (context && !found)
+    return kInvalidContext;
   if (!stack.empty())
     stack.pop_back();
-  if (context)
-    stack.push_back(context);
+  if (found)
+    stack.push_back(found);
   return kSuccess;
 }
 
 PBS_EMU_API int cuCtxPushCurrent_v2(void *context) {
   PBS_EMU_CALL(Driver);
-  if (Result result = checkContext(call, context))
-    return result;
-  getContextStack().push_back(context);
+  State *found = findContext(call, context);
+  if (!found)
+    return kInvalidContext;
+  getContextStack().push_back(found);
   return kSuccess;
 }
 
 PBS_EMU_API int cuCtxPopCurrent_v2(void **context) {
   PBS_EMU_CALL(Driver);
-  std::vector<void *> &stack = getContextStack();
+  std::vector<State *> &stack = getContextStack();
   if (stack.empty())
     return call.fail(kInvalidContext, "expected a context to pop, got none");
   if (context)
@@ -218,15 +224,15 @@ PBS_EMU_API int cuCtxPopCurrent_v2(void **context) {
 }
 
 PBS_EMU_API int cuCtxGetDevice(int *device) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!device)
     return call.failNull("device");
-  *device = 0;
+  *device = state.device;
   return kSuccess;
 }
 
 PBS_EMU_API int cuCtxSynchronize() {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (Result result = call.checkUnsafe())
     return result;
   return state.drainAll();
@@ -237,7 +243,7 @@ PBS_EMU_API int cuCtxSynchronize() {
 //===----------------------------------------------------------------------===//
 
 PBS_EMU_API int cuModuleLoadData(void **handle, const void *image) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!handle || !image)
     return call.failNull("module and image");
   // A cubin is an ELF file, a fat binary begins with this number.
@@ -265,7 +271,7 @@ PBS_EMU_API int cuModuleLoadData(void **handle, const void *image) {
 }
 
 PBS_EMU_API int cuModuleUnload(void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!state.modules.find(handle))
     return call.failHandle("module");
   state.drainAll();
@@ -275,7 +281,7 @@ PBS_EMU_API int cuModuleUnload(void *handle) {
 
 PBS_EMU_API int cuModuleGetFunction(void **handle, void *module,
                                     const char *name) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!handle || !name)
     return call.failNull("hfunc and name");
   std::shared_ptr<LoadedModule> loaded = state.modules.find(module);

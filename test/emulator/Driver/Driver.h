@@ -62,6 +62,8 @@ struct Options {
   LaunchOptions launch;
   /// PBS_EMU_STATISTICS: gets a line of JSON for each launch.
   std::string statisticsPath;
+  /// PBS_EMU_DEVICES.
+  unsigned numDevices = 1;
 
   /// Empty, or which variable is wrong.
   std::string read();
@@ -106,6 +108,7 @@ struct Graph {
 };
 
 struct LoadedModule;
+struct State;
 
 /// A kernel as a caller sees it.
 struct Function {
@@ -142,13 +145,23 @@ private:
   std::map<const void *, std::shared_ptr<T>> objects;
 };
 
-/// Everything of this process. `Call` holds the lock.
-struct State {
-  static State &get();
+/// What all devices of this process share.
+struct Process {
+  static Process &get();
 
   std::recursive_mutex mutex;
   Options options;
   bool isInitialized = false;
+  std::mt19937_64 random;
+  /// The primary contexts of all devices, whose handles are their addresses.
+  std::vector<std::unique_ptr<State>> contexts;
+};
+
+/// A device and its primary context. `Call` holds the lock of the process.
+struct State {
+  explicit State(int device) : device(device) {}
+
+  const int device;
   /// The error that made the context unusable; later calls return it too.
   Result stickyError = kSuccess;
   std::string stickyDetail;
@@ -165,7 +178,6 @@ struct State {
   std::shared_ptr<Stream> legacyStream = std::make_shared<Stream>();
   uint64_t nextSequence = 1;
   std::vector<std::shared_ptr<Capture>> captures;
-  std::mt19937_64 random;
 
   /// Null for a handle that is none.
   std::shared_ptr<Stream> findStream(const void *handle) const;
@@ -175,12 +187,12 @@ struct State {
   Result drainAll();
   /// Records the work, or queues it and perhaps runs it.
   Result enqueue(const std::shared_ptr<Stream> &stream, Work work);
-  /// As PrimaryCtxReset: nothing is left but the options.
+  /// As PrimaryCtxReset: nothing is left.
   void reset();
 };
 
-/// Contexts of this thread, the current one last; null stands for none.
-std::vector<void *> &getContextStack();
+/// Contexts of this thread, the current one last.
+std::vector<State *> &getContextStack();
 
 /// One call of the interface.
 class Call {
@@ -201,6 +213,8 @@ public:
                 std::string("expected a live ") + kind +
                     ", got a handle that is unknown or was destroyed");
   }
+  /// The current context; of a call that needs none, do not ask.
+  State &getState() const { return *state; }
   /// An error if a capture forbids what this call does, which may wait for the
   /// device (cuThreadExchangeStreamCaptureMode); the capture is invalid then.
   Result checkUnsafe() const;
@@ -209,9 +223,10 @@ public:
   /// An error unless [address, address + size) is memory of the device.
   Result checkMemory(uint64_t address, size_t size) const;
 
-  State &state;
+  Process &process;
 
 private:
+  State *state = nullptr;
   std::unique_lock<std::recursive_mutex> lock;
   const char *function;
   Result error = kSuccess;
@@ -219,11 +234,14 @@ private:
 
 } // namespace pbs::emu::driver
 
-/// The body of a function of the interface starts so.
+/// The body of a function of the interface starts so, if it needs a current
+/// context or not.
 #define PBS_EMU_CALL(needs)                                                    \
   Call call(__func__, Call::needs);                                            \
   if (call.getError() != kSuccess)                                             \
-    return call.getError();                                                    \
-  [[maybe_unused]] State &state = call.state
+  return call.getError()
+#define PBS_EMU_CONTEXT_CALL()                                                 \
+  PBS_EMU_CALL(Context);                                                       \
+  [[maybe_unused]] State &state = call.getState()
 
 #endif // PBS_TEST_EMULATOR_DRIVER_DRIVER_H

@@ -130,6 +130,29 @@ TEST_F(DriverTest, CallsNeedAContext) {
   }).join();
 }
 
+/// PBS_EMU_DEVICES gives several devices.
+TEST_F(DriverTest, DevicesHaveTheirOwnObjects) {
+  int count;
+  void *context;
+  cuDeviceGetCount(&count);
+  if (count < 2)
+    GTEST_SKIP() << "one device";
+  uint64_t first = allocate(4);
+  EXPECT_EQ(launch(first, 2), kSuccess);
+  EXPECT_EQ(cuCtxSynchronize(), kLaunchFailed);
+  ASSERT_EQ(cuDevicePrimaryCtxRetain(&context, 1), kSuccess);
+  ASSERT_EQ(cuCtxPushCurrent_v2(context), kSuccess);
+  // The error of the first stays with it.
+  EXPECT_EQ(cuCtxSynchronize(), kSuccess);
+  int device;
+  EXPECT_EQ(cuCtxGetDevice(&device), kSuccess);
+  EXPECT_EQ(device, 1);
+  EXPECT_FAILS(cuMemsetD32_v2(first, 0, 1), kInvalidValue, "no allocation");
+  EXPECT_FAILS(launch(allocate(4), 1), kInvalidHandle, "function");
+  EXPECT_EQ(cuDevicePrimaryCtxReset_v2(1), kSuccess);
+  EXPECT_EQ(cuCtxPopCurrent_v2(nullptr), kSuccess);
+}
+
 TEST_F(DriverTest, ModulesAreText) {
   void *other;
   EXPECT_FAILS(cuModuleLoadData(&other, "\177ELF\2\1\1"), kNoBinaryForGpu,

@@ -24,7 +24,7 @@ findFunction(const State &state, const void *handle) {
 }
 
 PBS_EMU_API int cuFuncSetAttribute(void *handle, int attribute, int value) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   Function *function = findFunction(state, handle).first;
   if (!function)
     return call.failHandle("function");
@@ -48,7 +48,7 @@ PBS_EMU_API int cuFuncSetAttribute(void *handle, int attribute, int value) {
 }
 
 PBS_EMU_API int cuFuncGetAttribute(int *value, int attribute, void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!value)
     return call.failNull("pi");
   Function *function = findFunction(state, handle).first;
@@ -128,30 +128,31 @@ struct Launch {
   Dim grid, block;
   size_t sharedBytes;
   std::vector<std::byte> params;
+  State *state;
 
   Result run() const;
 };
 } // namespace
 
 Result Launch::run() const {
-  State &state = State::get();
+  const Options &options = Process::get().options;
   Statistics statistics;
-  bool isCounting = !state.options.statisticsPath.empty();
+  bool isCounting = !options.statisticsPath.empty();
   Report report =
-      kernel->launch(grid, block, sharedBytes, params.data(), state.memory,
-                     state.options.launch, isCounting ? &statistics : nullptr);
+      kernel->launch(grid, block, sharedBytes, params.data(), state->memory,
+                     options.launch, isCounting ? &statistics : nullptr);
   if (report) {
-    state.stickyError = kLaunchFailed;
-    state.stickyDetail = "kernel '" + kernel->name() + "', " + report.format();
-    std::fprintf(stderr, "pbs-emu: %s\n", state.stickyDetail.c_str());
+    state->stickyError = kLaunchFailed;
+    state->stickyDetail = "kernel '" + kernel->name() + "', " + report.format();
+    std::fprintf(stderr, "pbs-emu: %s\n", state->stickyDetail.c_str());
     return kLaunchFailed;
   }
   if (isCounting) {
-    std::ofstream file(state.options.statisticsPath, std::ios::app);
+    std::ofstream file(options.statisticsPath, std::ios::app);
     file << format(*kernel, grid, block, sharedBytes, statistics);
     if (!file.flush())
       std::fprintf(stderr, "pbs-emu: cannot write PBS_EMU_STATISTICS '%s'\n",
-                   state.options.statisticsPath.c_str());
+                   options.statisticsPath.c_str());
   }
   return kSuccess;
 }
@@ -191,7 +192,7 @@ PBS_EMU_API int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY,
                                unsigned blockZ, unsigned sharedBytes,
                                void *streamHandle, void **params,
                                void **extra) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   auto [function, module] = findFunction(state, handle);
   if (!function)
     return call.failHandle("function");
@@ -208,7 +209,8 @@ PBS_EMU_API int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY,
                    {gridX, gridY, gridZ},
                    {blockX, blockY, blockZ},
                    sharedBytes,
-                   std::vector<std::byte>(kernel.paramBytes())};
+                   std::vector<std::byte>(kernel.paramBytes()),
+                   &state};
   if (std::string error =
           check(*function, launch.grid, launch.block, sharedBytes);
       !error.empty())

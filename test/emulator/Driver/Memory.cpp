@@ -20,7 +20,7 @@ static std::byte *toPointer(uint64_t address) {
 //===----------------------------------------------------------------------===//
 
 PBS_EMU_API int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!address)
     return call.failNull("dptr");
   if (bytes == 0)
@@ -39,7 +39,7 @@ PBS_EMU_API int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
 }
 
 PBS_EMU_API int cuMemFree_v2(uint64_t address) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (address == 0)
     return kSuccess;
   if (Result result = call.checkUnsafe())
@@ -58,7 +58,7 @@ PBS_EMU_API int cuMemFree_v2(uint64_t address) {
 }
 
 PBS_EMU_API int cuMemGetInfo_v2(size_t *free, size_t *total) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!free || !total)
     return call.failNull("free and total");
   *free = kDeviceMemoryBytes - state.allocatedBytes;
@@ -73,7 +73,7 @@ PBS_EMU_API int cuMemGetInfo_v2(size_t *free, size_t *total) {
 /// Queues work on device memory, which has to be live still when it runs.
 static Result enqueue(Call &call, void *streamHandle, uint64_t address,
                       size_t size, Work work) {
-  std::shared_ptr<Stream> stream = call.state.findStream(streamHandle);
+  std::shared_ptr<Stream> stream = call.getState().findStream(streamHandle);
   if (!stream)
     return call.failHandle("stream");
   if (size == 0)
@@ -82,7 +82,7 @@ static Result enqueue(Call &call, void *streamHandle, uint64_t address,
     return result;
   if (Result result = call.checkLegacy(*stream))
     return result;
-  State &state = call.state;
+  State &state = call.getState();
   return state.enqueue(stream, [&state, address, size, work = std::move(work)] {
     if (state.memory.find(address, size))
       return work();
@@ -99,7 +99,7 @@ static Result runNow(Call &call, uint64_t address, size_t size, Work work) {
     return result;
   if (Result result = enqueue(call, nullptr, address, size, std::move(work)))
     return result;
-  State &state = call.state;
+  State &state = call.getState();
   for (auto &[handle, stream] : state.streams)
     if (stream->isBlocking)
       state.drain(*stream);
@@ -135,7 +135,7 @@ static Work makeStagedCopy(uint64_t to, const void *from, size_t size) {
 
 PBS_EMU_API int cuMemsetD8Async(uint64_t address, unsigned char value,
                                 size_t count, void *stream) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   return enqueue(call, stream, address, count, makeFill(address, value, count));
 }
 
@@ -149,7 +149,7 @@ static Result checkAligned(const Call &call, uint64_t address) {
 
 PBS_EMU_API int cuMemsetD32Async(uint64_t address, unsigned value, size_t count,
                                  void *stream) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (Result result = checkAligned(call, address))
     return result;
   return enqueue(call, stream, address, count * sizeof(value),
@@ -158,12 +158,12 @@ PBS_EMU_API int cuMemsetD32Async(uint64_t address, unsigned value, size_t count,
 
 PBS_EMU_API int cuMemsetD8_v2(uint64_t address, unsigned char value,
                               size_t count) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   return runNow(call, address, count, makeFill(address, value, count));
 }
 
 PBS_EMU_API int cuMemsetD32_v2(uint64_t address, unsigned value, size_t count) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (Result result = checkAligned(call, address))
     return result;
   return runNow(call, address, count * sizeof(value),
@@ -172,7 +172,7 @@ PBS_EMU_API int cuMemsetD32_v2(uint64_t address, unsigned value, size_t count) {
 
 PBS_EMU_API int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t size,
                                      void *stream) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (size > 0 && !from)
     return call.failNull("srcHost");
   return enqueue(call, stream, to, size, makeStagedCopy(to, from, size));
@@ -182,7 +182,7 @@ PBS_EMU_API int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t size,
 /// pinned, unless it is captured.
 PBS_EMU_API int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t size,
                                      void *streamHandle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (size > 0 && !to)
     return call.failNull("dstHost");
   if (Result result = enqueue(call, streamHandle, from, size,
@@ -194,7 +194,7 @@ PBS_EMU_API int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t size,
 
 PBS_EMU_API int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t size,
                                      void *stream) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (size > 0)
     if (Result result = call.checkMemory(from, size))
       return result;
@@ -203,21 +203,21 @@ PBS_EMU_API int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t size,
 }
 
 PBS_EMU_API int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t size) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (size > 0 && !from)
     return call.failNull("srcHost");
   return runNow(call, to, size, makeCopy(toPointer(to), from, size));
 }
 
 PBS_EMU_API int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t size) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (size > 0 && !to)
     return call.failNull("dstHost");
   return runNow(call, from, size, makeCopy(to, toPointer(from), size));
 }
 
 PBS_EMU_API int cuMemcpyDtoD_v2(uint64_t to, uint64_t from, size_t size) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (size > 0)
     if (Result result = call.checkMemory(from, size))
       return result;

@@ -16,10 +16,10 @@ using namespace pbs::emu::driver;
 static thread_local Result lastResult = kSuccess;
 static thread_local std::string lastDetail;
 
-State &State::get() {
+Process &Process::get() {
   // Never destroyed: programs may unload their modules while the process ends.
-  static State *state = new State;
-  return *state;
+  static Process *process = new Process;
+  return *process;
 }
 
 //===----------------------------------------------------------------------===//
@@ -52,13 +52,15 @@ std::string Options::read() {
                         : name == "earliest" ? Completion::Earliest
                                              : Completion::Random;
   }
-  uint64_t numSMs = launch.numSMs;
+  uint64_t numSMs = launch.numSMs, devices = numDevices;
   for (const std::string &error :
        {readInteger("PBS_EMU_SEED", 0, UINT64_MAX, launch.seed),
-        readInteger("PBS_EMU_SMS", 1, 1024, numSMs)})
+        readInteger("PBS_EMU_SMS", 1, 1024, numSMs),
+        readInteger("PBS_EMU_DEVICES", 1, 16, devices)})
     if (!error.empty())
       return error;
   launch.numSMs = static_cast<unsigned>(numSMs);
+  numDevices = static_cast<unsigned>(devices);
   if (const char *text = std::getenv("PBS_EMU_STATISTICS"))
     statisticsPath = text;
   return "";
@@ -108,8 +110,10 @@ Result State::enqueue(const std::shared_ptr<Stream> &stream, Work work) {
     return kSuccess;
   }
   stream->pending.push_back({nextSequence++, std::move(work)});
-  if (options.launch.completion == Completion::Earliest ||
-      (options.launch.completion == Completion::Random && random() % 2 == 0))
+  Process &process = Process::get();
+  Completion completion = process.options.launch.completion;
+  if (completion == Completion::Earliest ||
+      (completion == Completion::Random && process.random() % 2 == 0))
     drain(*stream);
   return kSuccess;
 }
@@ -138,20 +142,22 @@ void State::reset() {
 //===----------------------------------------------------------------------===//
 
 Call::Call(const char *function, Needs needs)
-    : state(State::get()), lock(state.mutex), function(function) {
+    : process(Process::get()), lock(process.mutex), function(function) {
+  std::vector<State *> &stack = getContextStack();
+  if (!stack.empty())
+    state = stack.back();
   if (needs == Nothing)
     return;
-  if (!state.isInitialized) {
+  if (!process.isInitialized) {
     error = fail(kNotInitialized, "expected cuInit before");
     return;
   }
   if (needs != Context)
     return;
-  std::vector<void *> &stack = getContextStack();
-  if (stack.empty() || !stack.back()) {
+  if (!state) {
     error = fail(kInvalidContext, "expected a current context, got none");
-  } else if (state.stickyError != kSuccess) {
-    error = state.stickyError;
+  } else if (state->stickyError != kSuccess) {
+    error = state->stickyError;
   }
 }
 
@@ -163,7 +169,7 @@ Result Call::fail(Result result, const std::string &detail) const {
 }
 
 Result Call::checkUnsafe() const {
-  for (const std::shared_ptr<Capture> &capture : state.captures) {
+  for (const std::shared_ptr<Capture> &capture : state->captures) {
     bool forbids =
         capture->mode == 0 ||
         (capture->mode == 1 && capture->thread == std::this_thread::get_id());
@@ -176,14 +182,14 @@ Result Call::checkUnsafe() const {
 }
 
 Result Call::checkMemory(uint64_t address, size_t size) const {
-  if (state.memory.find(address, size))
+  if (state->memory.find(address, size))
     return kSuccess;
   char text[32];
   std::snprintf(text, sizeof(text), "0x%llx",
                 static_cast<unsigned long long>(address));
   return fail(kInvalidValue, "expected " + std::to_string(size) +
                                  " bytes of one allocation, got " + text +
-                                 ", " + state.memory.describe(address));
+                                 ", " + state->memory.describe(address));
 }
 
 //===----------------------------------------------------------------------===//
@@ -256,8 +262,10 @@ PBS_EMU_API int cuGetErrorString(int result, const char **text) {
     return kInvalidValue;
   static thread_local std::string full;
   full = error->text;
-  if (result != kSuccess && result == call.state.stickyError)
-    full += ": " + call.state.stickyDetail;
+  std::vector<State *> &stack = getContextStack();
+  if (result != kSuccess && !stack.empty() &&
+      result == stack.back()->stickyError)
+    full += ": " + stack.back()->stickyDetail;
   else if (result != kSuccess && result == lastResult)
     full += ": " + lastDetail;
   *text = full.c_str();

@@ -13,9 +13,9 @@ using namespace pbs::emu::driver;
 using Clock = std::chrono::steady_clock;
 
 Result Call::checkLegacy(const Stream &stream) const {
-  if (&stream != state.legacyStream.get())
+  if (&stream != state->legacyStream.get())
     return kSuccess;
-  for (const std::shared_ptr<Capture> &capture : state.captures)
+  for (const std::shared_ptr<Capture> &capture : state->captures)
     for (const std::shared_ptr<Stream> &other : capture->streams)
       if (other->isBlocking) {
         capture->isInvalid = true;
@@ -31,7 +31,7 @@ Result Call::checkLegacy(const Stream &stream) const {
 //===----------------------------------------------------------------------===//
 
 PBS_EMU_API int cuStreamCreate(void **handle, unsigned flags) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!handle)
     return call.failNull("phStream");
   // CU_STREAM_DEFAULT and CU_STREAM_NON_BLOCKING.
@@ -45,7 +45,7 @@ PBS_EMU_API int cuStreamCreate(void **handle, unsigned flags) {
 }
 
 PBS_EMU_API int cuStreamDestroy_v2(void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   std::shared_ptr<Stream> stream = state.streams.find(handle);
   if (!stream)
     return call.failHandle("stream");
@@ -55,7 +55,7 @@ PBS_EMU_API int cuStreamDestroy_v2(void *handle) {
 }
 
 PBS_EMU_API int cuStreamSynchronize(void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   std::shared_ptr<Stream> stream = state.findStream(handle);
   if (!stream)
     return call.failHandle("stream");
@@ -82,7 +82,7 @@ static Result query(State &state, Stream &stream, uint64_t last) {
 }
 
 PBS_EMU_API int cuStreamQuery(void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   std::shared_ptr<Stream> stream = state.findStream(handle);
   if (!stream)
     return call.failHandle("stream");
@@ -99,7 +99,7 @@ PBS_EMU_API int cuStreamQuery(void *handle) {
 //===----------------------------------------------------------------------===//
 
 PBS_EMU_API int cuEventCreate(void **handle, unsigned flags) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!handle)
     return call.failNull("phEvent");
   // CU_EVENT_BLOCKING_SYNC and CU_EVENT_DISABLE_TIMING.
@@ -111,12 +111,12 @@ PBS_EMU_API int cuEventCreate(void **handle, unsigned flags) {
 }
 
 PBS_EMU_API int cuEventDestroy_v2(void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   return state.events.erase(handle) ? kSuccess : call.failHandle("event");
 }
 
 PBS_EMU_API int cuEventRecord(void *handle, void *streamHandle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   std::shared_ptr<Event> event = state.events.find(handle);
   if (!event)
     return call.failHandle("event");
@@ -139,7 +139,7 @@ PBS_EMU_API int cuEventRecord(void *handle, void *streamHandle) {
 /// capture, the stream joins that of the event.
 PBS_EMU_API int cuStreamWaitEvent(void *streamHandle, void *handle,
                                   unsigned flags) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   std::shared_ptr<Stream> stream = state.findStream(streamHandle);
   if (!stream)
     return call.failHandle("stream");
@@ -170,7 +170,7 @@ PBS_EMU_API int cuStreamWaitEvent(void *streamHandle, void *handle,
 /// The event if it can be waited for.
 static std::shared_ptr<Event> findEvent(const Call &call, const void *handle,
                                         Result &result) {
-  std::shared_ptr<Event> event = call.state.events.find(handle);
+  std::shared_ptr<Event> event = call.getState().events.find(handle);
   result = kSuccess;
   if (!event)
     result = call.failHandle("event");
@@ -181,7 +181,7 @@ static std::shared_ptr<Event> findEvent(const Call &call, const void *handle,
 }
 
 PBS_EMU_API int cuEventSynchronize(void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   Result result;
   std::shared_ptr<Event> event = findEvent(call, handle, result);
   if (result != kSuccess || !event->stream)
@@ -190,7 +190,7 @@ PBS_EMU_API int cuEventSynchronize(void *handle) {
 }
 
 PBS_EMU_API int cuEventQuery(void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   Result result;
   std::shared_ptr<Event> event = findEvent(call, handle, result);
   if (result != kSuccess || !event->stream)
@@ -200,7 +200,7 @@ PBS_EMU_API int cuEventQuery(void *handle) {
 
 PBS_EMU_API int cuEventElapsedTime(float *milliseconds, void *start,
                                    void *end) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!milliseconds)
     return call.failNull("pMilliseconds");
   Clock::time_point times[2];
@@ -227,7 +227,7 @@ PBS_EMU_API int cuEventElapsedTime(float *milliseconds, void *start,
 //===----------------------------------------------------------------------===//
 
 PBS_EMU_API int cuStreamBeginCapture_v2(void *handle, int mode) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   std::shared_ptr<Stream> stream = state.findStream(handle);
   if (!stream)
     return call.failHandle("stream");
@@ -249,7 +249,7 @@ PBS_EMU_API int cuStreamBeginCapture_v2(void *handle, int mode) {
 }
 
 PBS_EMU_API int cuStreamEndCapture(void *handle, void **graph) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!graph)
     return call.failNull("phGraph");
   std::shared_ptr<Stream> stream = state.findStream(handle);
@@ -272,7 +272,7 @@ PBS_EMU_API int cuStreamEndCapture(void *handle, void **graph) {
 }
 
 PBS_EMU_API int cuStreamIsCapturing(void *handle, int *status) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!status)
     return call.failNull("captureStatus");
   std::shared_ptr<Stream> stream = state.findStream(handle);
@@ -285,7 +285,7 @@ PBS_EMU_API int cuStreamIsCapturing(void *handle, int *status) {
 
 PBS_EMU_API int cuGraphInstantiateWithFlags(void **exec, void *graph,
                                             unsigned long long flags) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   if (!exec)
     return call.failNull("phGraphExec");
   if (flags != 0)
@@ -299,7 +299,7 @@ PBS_EMU_API int cuGraphInstantiateWithFlags(void **exec, void *graph,
 }
 
 PBS_EMU_API int cuGraphLaunch(void *exec, void *handle) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   std::shared_ptr<Graph> graph = state.graphExecs.find(exec);
   if (!graph)
     return call.failHandle("executable graph");
@@ -314,12 +314,12 @@ PBS_EMU_API int cuGraphLaunch(void *exec, void *handle) {
 }
 
 PBS_EMU_API int cuGraphDestroy(void *graph) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   return state.graphs.erase(graph) ? kSuccess : call.failHandle("graph");
 }
 
 PBS_EMU_API int cuGraphExecDestroy(void *exec) {
-  PBS_EMU_CALL(Context);
+  PBS_EMU_CONTEXT_CALL();
   return state.graphExecs.erase(exec) ? kSuccess
                                       : call.failHandle("executable graph");
 }
