@@ -18,6 +18,7 @@
 #include "pbs/Conversion/PBSToNVVM/AttentionKernel.h"
 #include "pbs/Conversion/PBSToNVVM/BlockListKernels.h"
 #include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
+#include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Target/Ptxas.h"
@@ -117,8 +118,9 @@ static LogicalResult emitModule(ModuleOp module,
 
 static LogicalResult run() {
   DialectRegistry registry;
-  registry.insert<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect,
-                  plan::PlanDialect, tile::TileDialect>();
+  registry
+      .insert<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect,
+              mlir::pbs::PBSDialect, plan::PlanDialect, tile::TileDialect>();
   mlir::pbs::registerPtxTranslations(registry);
   MLIRContext context(registry);
   if (kernelKind == "file") {

@@ -16,6 +16,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
 #include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
+#include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Reference/Reference.h"
@@ -372,7 +373,8 @@ bool Launch::comparePool() const {
 static LogicalResult run() {
   DialectRegistry registry;
   registry.insert<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect,
-                  mlir::plan::PlanDialect, tile::TileDialect>();
+                  mlir::pbs::PBSDialect, mlir::plan::PlanDialect,
+                  tile::TileDialect>();
   mlir::pbs::registerPtxTranslations(registry);
   MLIRContext context(registry);
   llvm::SourceMgr sources;

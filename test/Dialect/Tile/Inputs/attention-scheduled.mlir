@@ -13,7 +13,7 @@
 tile.func @attention(%Q: !q, %K: !q, %V: !q, %positions: !tile.global<?x?x?xi32>,
                      %bits: !tile.global<?x?x?x?xi32>, %O: !q,
                      %LSE: !tile.global<?x?x?xf32>,
-                     %counter: !tile.global<1xi32>) attributes {
+                     %counter: !tile.global<1xi32> {tile.counter}) attributes {
     config = #tile.config<consumers = 2, specialize = true, stages = 2,
       overlap = true, pingPong = true, schedule = dynamic,
       producerRegisters = 40, consumerRegisters = 232>} {
