@@ -1,0 +1,155 @@
+# Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What the runtime says when the CUDA driver fails, and what it leaves behind.
+
+Needs PBS_CUDA_LIBRARY=libpbs_fake_cuda.so (test/Runtime/FakeCUDA.cpp).
+"""
+
+import ctypes
+import gc
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+import pbs_mlir
+from device import DeviceArray
+
+# The attention of bfloat16 over lists of the caller.
+IR = (pathlib.Path(__file__).parents[1] / "Tools/Inputs/lists.mlir").read_text(
+    encoding="utf-8").replace("64xf32", "64xbf16")
+
+
+class HostArray(DeviceArray):
+    """Memory of the host that says it is the device's, as the fake's is."""
+
+    def __init__(self, shape, dtype="bfloat16"):
+        # pylint: disable=super-init-not-called
+        self.shape, self.dtype = shape, dtype
+        self.memory = numpy.zeros(4 * numpy.prod(shape, dtype=int) + 16, "uint8")
+        start = self.memory.ctypes.data
+        self.address = ctypes.c_uint64(start + -start % 16)
+        self._describe(None, 0)
+
+    def __del__(self):
+        pass
+
+
+def run(program, **options):
+    q, k = HostArray((1, 4, 200, 64)), HostArray((1, 2, 200, 64))
+    count = HostArray((1, 4, 2), "int32")
+    index = HostArray((1, 4, 2, 2), "int32")
+    outputs = HostArray(q.shape), HostArray(q.shape[:3], "float32")
+    positions = HostArray((1, 2, 200), "int32")
+    program(q, k, k, positions, count, index, out=outputs, **options)
+
+
+@pytest.fixture(scope="module", name="bundle")
+def fixture_bundle(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "lists.pbs"
+    pbs_mlir.compile(IR, target="compute_90a", cache=False).save(path)
+    return path
+
+
+@pytest.fixture(name="program")
+def fixture_program(bundle):
+    """A program that has loaded nothing yet."""
+    return pbs_mlir.load(bundle)
+
+
+@pytest.fixture(name="fake")
+def fixture_fake():
+    return ctypes.CDLL(os.environ["PBS_CUDA_LIBRARY"])
+
+
+def test_without_failures(program, fake):
+    run(program)
+    run(program, checked=True)
+    assert fake.fakeContextDepth() == 0
+
+
+@pytest.mark.parametrize("symbol", [
+    "cuDeviceGetCount", "cuDeviceGet", "cuDevicePrimaryCtxRetain",
+    "cuCtxPushCurrent_v2", "cuModuleLoadData", "cuModuleGetFunction",
+    "cuFuncSetAttribute", "cuMemAlloc_v2", "cuMemsetD8Async",
+    "cuTensorMapEncodeTiled", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2",
+    "cuStreamSynchronize"])
+def test_each_failing_call_is_named(monkeypatch, fake, bundle, symbol):
+    gc.collect()
+    modules, blocks = fake.fakeNumModules(), fake.fakeNumAllocations()
+    program = pbs_mlir.load(bundle)
+    monkeypatch.setenv("FAKE_CUDA_FAIL", symbol)
+    monkeypatch.setenv("FAKE_CUDA_CODE", "700")
+    name = symbol.removesuffix("_v2")
+    with pytest.raises(pbs_mlir.DeviceError,
+                       match=f"{name} for .*: CUDA_ERROR_ILLEGAL_ADDRESS"):
+        run(program, checked=True)
+    assert fake.fakeContextDepth() == 0
+    # The program and the context stay usable.
+    monkeypatch.delenv("FAKE_CUDA_FAIL")
+    run(program, checked=True)
+    del program
+    assert fake.fakeContextDepth() == 0
+    assert fake.fakeNumModules() == modules
+    assert fake.fakeNumAllocations() == blocks
+
+
+def test_errors_without_a_name_give_their_number(monkeypatch, program):
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "cuLaunchKernel")
+    with pytest.raises(pbs_mlir.DeviceError,
+                       match="cuLaunchKernel for kernel '.*': error 999"):
+        run(program)
+
+
+def test_too_little_device_memory(monkeypatch, program):
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "cuMemAlloc_v2")
+    monkeypatch.setenv("FAKE_CUDA_CODE", "2")
+    with pytest.raises(
+            pbs_mlir.OutOfMemoryError,
+            match=r"cuMemAlloc for \d+ bytes of workspace: .*out of memory"):
+        run(program)
+
+
+def test_too_little_shared_memory(monkeypatch, program):
+    monkeypatch.setenv("FAKE_CUDA_SHARED", "101376")
+    with pytest.raises(
+            pbs_mlir.UnsupportedError,
+            match=r"expected a device with \d+ bytes of shared memory.*101376"):
+        run(program)
+
+
+def test_no_device(monkeypatch, program):
+    monkeypatch.setenv("FAKE_CUDA_DEVICES", "0")
+    with pytest.raises(pbs_mlir.PbsError, match="one of 0 CUDA devices.*0"):
+        run(program)
+
+
+def test_other_chip(monkeypatch, program):
+    monkeypatch.setenv("FAKE_CUDA_MAJOR", "8")
+    with pytest.raises(pbs_mlir.UnsupportedError,
+                       match="for compute_90a, got Fake of .*8.0"):
+        run(program)
+
+
+@pytest.mark.parametrize("environment,expected", [
+    ({"FAKE_CUDA_VERSION": "11080"}, "for CUDA 12.0 or later, got .*11.8"),
+    ({"FAKE_CUDA_FAIL": "cuInit", "FAKE_CUDA_CODE": "100"},
+     "DeviceError: cuInit for .*: error 100"),
+    ({"PBS_CUDA_LIBRARY": "/nowhere/libcuda.so"},
+     "UnsupportedError: cannot load the CUDA driver: /nowhere/libcuda.so"),
+    ({"PBS_CUDA_LIBRARY": "libm.so.6"}, "with 'cuInit', libm.so.6 has none")])
+def test_the_driver_is_opened_once(bundle, environment, expected):
+    """What is found out when the driver is opened, in a process each."""
+    result = subprocess.run(
+        [sys.executable, __file__, bundle], env={**os.environ, **environment},
+        capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert re.search(expected, result.stderr.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    run(pbs_mlir.load(sys.argv[1]))
