@@ -64,8 +64,8 @@ struct LaunchOptions {
 
 /// What a kernel did wrong.
 struct Report {
-  /// One of a fixed set, e.g. "deadlock", "missing-proxy-fence"; empty if there
-  /// is nothing to report.
+  /// One of ReportKinds.h, e.g. "deadlock", "missing-proxy-fence"; empty if
+  /// there is nothing to report.
   std::string kind;
   /// A sentence with the addresses and values concerned.
   std::string message;

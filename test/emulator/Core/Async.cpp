@@ -25,7 +25,7 @@ uint32_t sharedAddress(uint64_t address) {
 /// Copies of a warp that wait_group may still wait for come first.
 uint32_t oldestPending(const Cta &cta, const Warp &w) {
   for (const BulkCopy &copy : cta.stores)
-    if (copy.warp == w.index && !copy.wasRead)
+    if (copy.warp == w.index && !copy.wasAwaited)
       return copy.sequence;
   return w.bulkIssued + 1;
 }
@@ -33,17 +33,17 @@ uint32_t oldestPending(const Cta &cta, const Warp &w) {
 void readMap(Warp &w, BulkCopy &copy, uint64_t address, unsigned rank,
              int lane) {
   if (address % 64)
-    fault("misaligned",
+    fault(Kind::Misaligned,
           "tensor map at " + hex(address) + ", expected a multiple of 64",
           lane);
   const std::byte *host =
       w.machine->global(address, 128, "load of a tensor map", lane);
   std::memcpy(&copy.map, host, sizeof(TensorMap));
   if (copy.map.magic != TensorMap::kMagic)
-    fault("wrong-tensor-map", "there is no tensor map at " + hex(address),
+    fault(Kind::WrongTensorMap, "there is no tensor map at " + hex(address),
           lane);
   if (copy.map.rank != rank)
-    fault("wrong-tensor-map",
+    fault(Kind::WrongTensorMap,
           "the tensor map at " + hex(address) + " has " +
               std::to_string(copy.map.rank) + " dimensions, expected " +
               std::to_string(rank),
@@ -78,7 +78,7 @@ void issueCopy(Warp &w, const Inst &i, unsigned l) {
     copy.global = global;
     copy.bytes = static_cast<uint32_t>(w.value(i.e, l));
     if (copy.bytes % 16 || global % 16 || copy.shared % 16)
-      fault("misaligned",
+      fault(Kind::Misaligned,
             "a bulk copy of " + std::to_string(copy.bytes) +
                 " bytes at shared address " + hex(copy.shared) +
                 " and global address " + hex(global) +
@@ -92,7 +92,7 @@ void issueCopy(Warp &w, const Inst &i, unsigned l) {
     MBarrier &barrier = cta.mbarrier(
         w.value(i.c, l) + static_cast<uint64_t>(i.offsets[1]), i, w, l);
     if (!barrier.fenced)
-      fault("missing-proxy-fence",
+      fault(Kind::MissingProxyFence,
             "the initialisation of the mbarrier at " + hex(barrier.address) +
                 " is not visible to the copy: expected fence.mbarrier_init or "
                 "fence.proxy.async behind it",
@@ -161,6 +161,7 @@ void execBulkWait(Warp &w, const Inst &i, uint32_t m) {
       continue;
     }
     readStore(cta, copy);
+    copy.wasAwaited = true;
     if (i.flags & 1) {
       ++k;
       continue;
@@ -276,7 +277,7 @@ void execCopy(Warp &w, const Inst &i, uint32_t m) {
     uint64_t global = w.value(i.a, l) + static_cast<uint64_t>(i.offset);
     uint32_t bytes = sizes ? sizes[l] : i.size;
     if (bytes > i.size)
-      fault("wrong-size",
+      fault(Kind::WrongSize,
             "cp.async reads " + std::to_string(bytes) + " of " +
                 std::to_string(i.size) + " bytes",
             lane);
@@ -284,7 +285,7 @@ void execCopy(Warp &w, const Inst &i, uint32_t m) {
       bytes = 0;
     cta.sharedAt(copy.shared, i.size, lane, i.size);
     if (global % i.size)
-      fault("misaligned",
+      fault(Kind::Misaligned,
             "global address " + hex(global) + " is not a multiple of " +
                 std::to_string(i.size),
             lane);
@@ -430,7 +431,7 @@ void pbs::emu::completeLoad(Cta &cta, size_t index) {
   machine.statistics.sharedBytesWritten += copy.bytes;
   auto it = cta.mbarriers.find(copy.barrier);
   if (it == cta.mbarriers.end())
-    fault("uninitialised-mbarrier",
+    fault(Kind::UninitialisedMBarrier,
           "the mbarrier at " + hex(copy.barrier) +
               " of a copy in flight is no more",
           lane);

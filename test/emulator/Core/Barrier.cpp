@@ -24,17 +24,17 @@ static bool arriveAtBarrier(Warp &w, unsigned id, uint32_t expected) {
   Cta &cta = *w.cta;
   NamedBarrier &barrier = cta.barriers[id];
   if (expected == 0 || expected % 32 || expected > kMaxWarps * 32)
-    fault("wrong-thread-count",
+    fault(Kind::WrongThreadCount,
           "barrier " + std::to_string(id) + " is to wait for " +
               std::to_string(expected) +
               " threads, expected a multiple of 32 up to 1024");
   if (barrier.arrived && barrier.expected != expected)
-    fault("wrong-thread-count",
+    fault(Kind::WrongThreadCount,
           "barrier " + std::to_string(id) + " waits for " +
               std::to_string(barrier.expected) + " threads, now for " +
               std::to_string(expected));
   if (barrier.warps >> w.index & 1)
-    fault("barrier-arrived-twice",
+    fault(Kind::BarrierArrivedTwice,
           "the warp has already arrived at barrier " + std::to_string(id) +
               ", which still waits for " +
               std::to_string(barrier.expected - barrier.arrived) + " threads");
@@ -64,8 +64,8 @@ static unsigned barrierId(Warp &w, const Inst &i, uint32_t m) {
     return kClusterBarrier;
   uint64_t id = w.uniform(i.a, m, "the barrier");
   if (id > 15)
-    fault("wrong-barrier", "barrier " + std::to_string(id) +
-                               " does not exist, expected 0 to 15");
+    fault(Kind::WrongBarrier, "barrier " + std::to_string(id) +
+                                  " does not exist, expected 0 to 15");
   return static_cast<unsigned>(id);
 }
 
@@ -131,6 +131,16 @@ static void decodeBar(Decoder &d) {
 static void completePhase(Cta &cta, MBarrier &barrier) {
   if (barrier.pending != 0 || barrier.bytes != 0)
     return;
+  for (const Warp &warp : cta.warps)
+    for (const Split &split : warp.splits)
+      if (split.wait.kind == Wait::Kind::MBarrier &&
+          split.wait.id == barrier.address && split.wait.isParity &&
+          (barrier.phase & 1) != split.wait.value)
+        fault(Kind::MissedPhase,
+              "the mbarrier at " + hex(barrier.address) + " completes phase " +
+                  std::to_string(barrier.phase) + " before warp " +
+                  std::to_string(warp.index) + " has seen phase " +
+                  std::to_string(barrier.phase - 1));
   ++barrier.phase;
   barrier.pending = barrier.count;
   barrier.arriving.set(kBarrierAgent + barrier.index,
@@ -143,7 +153,7 @@ static void completePhase(Cta &cta, MBarrier &barrier) {
 void pbs::emu::arriveOnMBarrier(Cta &cta, MBarrier &barrier, uint32_t count,
                                 const Clocks *clocks, int lane) {
   if (count > barrier.pending)
-    fault("too-many-arrivals",
+    fault(Kind::TooManyArrivals,
           std::to_string(count) + " arrivals on the mbarrier at " +
               hex(barrier.address) + ", which waits for " +
               std::to_string(barrier.pending) + " of " +
@@ -160,7 +170,7 @@ void pbs::emu::arriveOnMBarrier(Cta &cta, MBarrier &barrier, uint32_t count,
 static void expectBytes(MBarrier &barrier, int64_t bytes, int lane) {
   barrier.bytes += bytes;
   if (barrier.bytes > kMaxPending || barrier.bytes < -kMaxPending)
-    fault("wrong-tx-count",
+    fault(Kind::WrongTxCount,
           "the mbarrier at " + hex(barrier.address) + " waits for " +
               std::to_string(barrier.bytes) + " bytes, expected less than 2^20",
           lane);
@@ -180,12 +190,12 @@ MBarrier &Cta::mbarrier(uint64_t address, const Inst &inst, Warp &warp,
   sharedAt(address, 8, static_cast<int>(lane), 8);
   auto it = mbarriers.find(static_cast<uint32_t>(address));
   if (it == mbarriers.end())
-    fault("uninitialised-mbarrier",
+    fault(Kind::UninitialisedMBarrier,
           "there is no mbarrier at " + hex(address) +
               ": expected mbarrier.init before",
           static_cast<int>(lane));
   if (warp.clocks.seen[it->second.initWarp] == 0)
-    fault("race",
+    fault(Kind::Race,
           "the initialisation of the mbarrier at " + hex(address) +
               " by warp " + std::to_string(it->second.initWarp) +
               " is not ordered before its use",
@@ -208,32 +218,32 @@ static void execMBarrierInit(Warp &w, const Inst &i, uint32_t m) {
     auto address = static_cast<uint32_t>(addressOf(w, i, l));
     cta.sharedAt(address, 8, lane, 8);
     if (counts[l] < 1 || counts[l] > kMaxPending)
-      fault("wrong-arrival-count",
+      fault(Kind::WrongArrivalCount,
             "an mbarrier is to wait for " + std::to_string(counts[l]) +
                 " arrivals, expected 1 to 2^20 - 1",
             lane);
     if (cta.mbarriers.count(address))
-      fault("mbarrier-initialised-twice",
+      fault(Kind::MBarrierInitialisedTwice,
             "the mbarrier at " + hex(address) + " is in use", lane);
     for (const auto &[other, barrier] : cta.mbarriers)
       if (other < address + 8 && address < other + 8)
-        fault("mbarrier-overlap",
+        fault(Kind::MBarrierOverlap,
               "the mbarrier at " + hex(address) + " overlaps the one at " +
                   hex(other),
               lane);
-    if (cta.mbarriers.size() == kMaxBarriers)
-      fault("unsupported", "more than " + std::to_string(kMaxBarriers) +
-                               " mbarriers in a block");
+    if (cta.numMBarriers == kMaxBarriers)
+      fault(Kind::Unsupported, "more than " + std::to_string(kMaxBarriers) +
+                                   " mbarriers in a block");
     MBarrier barrier;
     barrier.address = address;
-    barrier.index = static_cast<uint32_t>(cta.mbarriers.size());
+    barrier.index = cta.numMBarriers++;
     barrier.count = barrier.pending = counts[l];
     barrier.initWarp = w.index;
     barrier.arriving.clear();
     barrier.done.clear();
     cta.mbarriers[address] = barrier;
     cta.shadow.write(w.access(i), address, 8);
-    cta.shadow.forget(address, 8);
+    cta.shadow.setBarrier(address, true);
   });
 }
 
@@ -241,6 +251,7 @@ static void execMBarrierInval(Warp &w, const Inst &i, uint32_t m) {
   w.source(i.a, m);
   eachLane(m, [&](unsigned l) {
     MBarrier &barrier = w.cta->mbarrier(addressOf(w, i, l), i, w, l);
+    w.cta->shadow.setBarrier(barrier.address, false);
     w.cta->mbarriers.erase(barrier.address);
   });
 }
@@ -282,12 +293,12 @@ static void execMBarrierWait(Warp &w, const Inst &i, uint32_t m) {
     MBarrier &barrier = w.cta->mbarrier(addressOf(w, i, l), i, w, l);
     uint64_t phase = w.value(i.b, l);
     if (isParity && phase > 1)
-      fault("wrong-parity",
+      fault(Kind::WrongParity,
             "the parity of a phase is " + std::to_string(phase) +
                 ", expected 0 or 1",
             static_cast<int>(l));
     if (!isParity && phase > barrier.phase)
-      fault("wrong-phase", "the state is not one of this mbarrier",
+      fault(Kind::WrongPhase, "the state is not one of this mbarrier",
             static_cast<int>(l));
     bool complete =
         isParity ? (barrier.phase & 1) != phase : barrier.phase > phase;
@@ -428,7 +439,7 @@ static void execSetMaxRegisters(Warp &w, const Inst &i, uint32_t m) {
   auto target = static_cast<unsigned>(i.imm);
   bool increases = i.flags;
   if (increases ? target < w.registers : target > w.registers)
-    fault("wrong-register-count",
+    fault(Kind::WrongRegisterCount,
           std::string(increases ? "setmaxnreg.inc" : "setmaxnreg.dec") +
               " to " + std::to_string(target) + " registers from " +
               std::to_string(w.registers));
@@ -468,7 +479,7 @@ static void execMapa(Warp &w, const Inst &i, uint32_t m) {
   uint32_t *d = w.destination(i.d, m);
   eachLane(m, [&](unsigned l) {
     if (rank[l] != 0)
-      fault("wrong-cluster-rank",
+      fault(Kind::WrongClusterRank,
             "block " + std::to_string(rank[l]) +
                 " of a cluster of 1 is addressed",
             static_cast<int>(l));

@@ -93,6 +93,7 @@ void Cta::start(std::array<unsigned, 3> position) {
     barrier.done.clear();
   }
   mbarriers.clear();
+  numMBarriers = 0;
   locations.clear();
   loads.clear();
   stores.clear();
@@ -191,13 +192,13 @@ bool Cta::isReady(const Warp &warp, const Wait &wait) const {
 std::byte *Cta::sharedAt(uint64_t address, uint32_t bytes, int lane,
                          uint32_t alignment) {
   if (address % alignment)
-    fault("misaligned",
+    fault(Kind::Misaligned,
           "shared address " + hex(address) + " is not a multiple of " +
               std::to_string(alignment),
           lane);
   if (address < kSharedBase || address > sharedEnd ||
       bytes > sharedEnd - address)
-    fault("out-of-bounds",
+    fault(Kind::OutOfBounds,
           "access to " + std::to_string(bytes) + " bytes of shared memory at " +
               hex(address) + ", expected them in " + hex(kSharedBase) + " to " +
               hex(sharedEnd),
@@ -212,9 +213,9 @@ void Warp::wait(Wait::Kind kind, uint32_t id, uint64_t value, bool isParity) {
 
 void Warp::requireWholeWarp(const Inst &inst, uint32_t mask) {
   if (mask != alive)
-    fault("divergent-aligned", inst.text + " is executed by lanes " +
-                                   hex(mask) + ", expected all of " +
-                                   hex(alive));
+    fault(Kind::DivergentAligned, inst.text + " is executed by lanes " +
+                                      hex(mask) + ", expected all of " +
+                                      hex(alive));
 }
 
 uint64_t Warp::uniform(const Arg &arg, uint32_t mask, const char *what) {
@@ -223,7 +224,7 @@ uint64_t Warp::uniform(const Arg &arg, uint32_t mask, const char *what) {
   uint64_t result = value(arg, first);
   for (unsigned lane = first + 1; lane < 32; ++lane)
     if (mask >> lane & 1 && value(arg, lane) != result)
-      fault("not-uniform",
+      fault(Kind::NotUniform,
             std::string(what) + " differs between lanes: " + hex(result) +
                 " and " + hex(value(arg, lane)),
             static_cast<int>(lane));
@@ -236,15 +237,15 @@ void Warp::failRead(const Arg &arg, uint32_t mask) const {
                                 : std::string("a constant");
   int lane = __builtin_ctz(unreadable[arg.id] & mask);
   if (inFlight[arg.id])
-    fault("register-in-flight",
+    fault(Kind::RegisterInFlight,
           name + " is read while a wgmma that uses it may be running: expected "
                  "wgmma.wait_group before",
           lane);
-  fault("uninitialised-register", name + " is read but never written", lane);
+  fault(Kind::UninitialisedRegister, name + " is read but never written", lane);
 }
 
 void Warp::failWrite(const Arg &arg) const {
-  fault("register-in-flight",
+  fault(Kind::RegisterInFlight,
         machine->program.registers[arg.id].name +
             " is written while a wgmma that uses it may be running: expected "
             "wgmma.wait_group before");

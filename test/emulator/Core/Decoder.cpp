@@ -427,15 +427,22 @@ void Decoder::decodeStatement(const ptx::Statement &s) {
 /// Algorithm). The node after the last instruction is the exit.
 void Decoder::findJoins() {
   int count = static_cast<int>(program.code.size());
+  auto exits = [&](int i) {
+    const Inst &in = program.code[i];
+    return !in.exec && !in.isBranch && in.predicate < 0;
+  };
   auto successors = [&](int i, int out[2]) {
     const Inst &in = program.code[i];
     bool isExit = !in.exec && !in.isBranch;
     int n = 0;
-    if (in.isBranch)
+    bool goesOn = in.predicate >= 0 || (!in.isBranch && !isExit);
+    // Lanes that leave the kernel early are not waited for: where some go on,
+    // that way alone counts.
+    if (in.isBranch && !(goesOn && exits(in.target)))
       out[n++] = in.target;
-    if (isExit)
+    if (isExit && !goesOn)
       out[n++] = count;
-    if (in.predicate >= 0 || (!in.isBranch && !isExit))
+    if (goesOn && !(in.isBranch && n && exits(i + 1)))
       out[n++] = i + 1;
     return n;
   };

@@ -16,7 +16,7 @@ using namespace pbs::emu;
 static constexpr unsigned kStaleRounds = 64;
 static constexpr unsigned kStuckRounds = 100000;
 
-void pbs::emu::fault(const char *kind, std::string message, int lane) {
+void pbs::emu::fault(Kind kind, std::string message, int lane) {
   throw Fault{kind, std::move(message), lane};
 }
 
@@ -39,7 +39,7 @@ std::byte *Machine::global(uint64_t address, size_t bytes, const char *what,
   for (const auto &[begin, size] : variables)
     if (address >= begin && address + bytes <= begin + size)
       return reinterpret_cast<std::byte *>(address);
-  fault("out-of-bounds",
+  fault(Kind::OutOfBounds,
         std::string(what) + " of " + std::to_string(bytes) +
             " bytes of global memory at " + hex(address) + ", " +
             memory.describe(address),
@@ -118,7 +118,7 @@ void Machine::runSplit(Warp &warp, unsigned &share) {
     }
     --share;
     if (++executed > options.maxInstructions)
-      fault("too-many-instructions",
+      fault(Kind::TooManyInstructions,
             "the kernel executed more than " +
                 std::to_string(options.maxInstructions) + " instructions");
     uint32_t pc = split.pc;
@@ -224,16 +224,17 @@ void Machine::endBlock(Cta &cta) {
   auto left = [&](const BulkCopy &copy, const char *what) {
     running = &cta.warps[copy.warp];
     executing = copy.inst;
-    fault("exit-with-pending-copy", std::string("the block ends while ") + what,
+    fault(Kind::ExitWithPendingCopy,
+          std::string("the block ends while ") + what,
           static_cast<int>(copy.lane));
   };
   for (const BulkCopy &copy : cta.loads)
     left(copy, "a copy into its shared memory is in flight");
   for (BulkCopy &copy : cta.stores)
-    if (!copy.wasRead)
+    if (!copy.wasAwaited)
       left(copy, "a copy out of its shared memory may not have been read");
   for (BulkCopy &copy : cta.stores)
-    writeStore(cta, copy);
+    writeStore(cta, copy); // which has been read
   cta.stores.clear();
   for (const auto &[address, barrier] : cta.mbarriers) {
     Statistics::Barrier &sum = statistics.barriers[address];
@@ -306,7 +307,7 @@ static std::string describeWait(const Cta &cta, const Warp &warp,
 
 void Machine::reportDeadlock() {
   std::string text;
-  const char *kind = "deadlock";
+  Kind kind = Kind::Deadlock;
   bool first = true;
   unsigned exited = 0;
   for (auto &cta : ctas) {
@@ -318,7 +319,7 @@ void Machine::reportDeadlock() {
         if (split.wait.kind == Wait::Kind::MBarrier) {
           const MBarrier &barrier = cta->mbarriers.at(split.wait.id);
           if (barrier.pending == 0 && barrier.bytes != 0)
-            kind = "wrong-tx-count";
+            kind = Kind::WrongTxCount;
         }
         if (first) {
           running = &warp;
@@ -341,7 +342,7 @@ void Machine::reportDeadlock() {
 
 Report Machine::place(const Fault &f) const {
   Report report;
-  report.kind = f.kind;
+  report.kind = nameOf(f.kind);
   report.message = f.message;
   report.lane = f.lane;
   report.seed = options.seed;

@@ -10,6 +10,7 @@
 
 #include "Clocks.h"
 #include "Program.h"
+#include "ReportKinds.h"
 #include "Shadow.h"
 #include <deque>
 #include <functional>
@@ -24,11 +25,11 @@ class Cta;
 
 /// Thrown by what an instruction does wrong; the place is added outside.
 struct Fault {
-  const char *kind;
+  Kind kind;
   std::string message;
   int lane = -1;
 };
-[[noreturn]] void fault(const char *kind, std::string message, int lane = -1);
+[[noreturn]] void fault(Kind kind, std::string message, int lane = -1);
 std::string hex(uint64_t value);
 
 /// What a split of a warp waits for.
@@ -184,7 +185,8 @@ struct BulkCopy {
   Type type = Type::None;
   uint64_t group = 0; ///< 0: not committed
   uint32_t sequence = 0;
-  bool wasRead = false; ///< shared memory has been read into `data`
+  bool wasRead = false;    ///< shared memory has been read into `data`
+  bool wasAwaited = false; ///< the thread knows that
   std::vector<std::byte> data;
 };
 
@@ -223,6 +225,7 @@ public:
   Shadow shadow;
   NamedBarrier barriers[17]; ///< the last is the cluster's
   std::unordered_map<uint32_t, MBarrier> mbarriers;
+  uint32_t numMBarriers = 0; ///< ever initialised
   std::vector<Warpgroup> warpgroups;
   std::deque<BulkCopy> loads, stores;
   std::deque<Copy> copies;

@@ -108,7 +108,7 @@ struct Locator {
     }
     if (space == ptx::Space::Param) {
       if (isWrite || address + bytes > w.machine->program.paramBytes)
-        fault("out-of-bounds",
+        fault(Kind::OutOfBounds,
               "parameters have " +
                   std::to_string(w.machine->program.paramBytes) +
                   " bytes, access at " + std::to_string(address),
@@ -116,7 +116,7 @@ struct Locator {
       return const_cast<std::byte *>(w.machine->params) + address;
     }
     if (address % bytes)
-      fault("misaligned",
+      fault(Kind::Misaligned,
             "global address " + hex(address) + " is not a multiple of " +
                 std::to_string(bytes),
             l);
@@ -346,7 +346,7 @@ void execAtomic(Warp &w, const Inst &i, uint32_t m) {
       w.cta->shadow.write(access, static_cast<uint32_t>(address), sizeof(T));
     } else {
       if (address % sizeof(T))
-        fault("misaligned",
+        fault(Kind::Misaligned,
               "global address " + hex(address) + " is not a multiple of " +
                   std::to_string(sizeof(T)),
               static_cast<int>(l));

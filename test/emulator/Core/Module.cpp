@@ -94,7 +94,7 @@ Report KernelImpl::launch(Dim grid, Dim block, size_t dynamicSharedBytes,
                           Statistics *statistics) const {
   auto refuse = [&](const std::string &message) {
     Report report;
-    report.kind = "wrong-launch";
+    report.kind = nameOf(Kind::WrongLaunch);
     report.message = message;
     report.seed = options.seed;
     report.completion = options.completion;

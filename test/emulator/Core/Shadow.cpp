@@ -36,20 +36,21 @@ static std::string at(uint32_t address) {
 void Shadow::failRead(const Access &access, const Word &word,
                       uint32_t address) const {
   if (!word.initialised)
-    fault("uninitialised-shared", at(address) + " is read but never written");
+    fault(Kind::UninitialisedShared,
+          at(address) + " is read but never written");
   std::string written = at(address) + " is read, but its write by " +
                         describeAgent(word.agent) + " at line " +
                         std::to_string(word.line);
   if (word.agent >= kBarrierAgent)
-    fault("read-before-arrival",
+    fault(Kind::ReadBeforeArrival,
           written + " has not been waited for at its mbarrier");
   if (word.agent >= kCopyAgent)
-    fault("read-before-arrival", written + " has not been waited for");
+    fault(Kind::ReadBeforeArrival, written + " has not been waited for");
   if (access.async && access.clocks.seen[word.agent] >= word.clock)
-    fault("missing-proxy-fence",
+    fault(Kind::MissingProxyFence,
           written + " was through the generic proxy, and no fence.proxy.async "
                     "lies between");
-  fault("race", written + " is not ordered before it");
+  fault(Kind::Race, written + " is not ordered before it");
 }
 
 void Shadow::read(const Access &access, uint32_t address, uint32_t bytes) {
@@ -68,15 +69,17 @@ void Shadow::read(const Access &access, uint32_t address, uint32_t bytes) {
       needed &= 0xF << (address & 3);
     if (i == last)
       needed &= 0xF >> (3 - ((address + bytes - 1) & 3));
-    if ((word.initialised & needed) != needed) {
-      Word none;
-      failRead(access, none, i * 4);
-    }
+    if (word.barrier)
+      failBarrier(i * 4);
+    if ((word.initialised & needed) != needed)
+      failRead(access, Word(), i * 4);
     if (known[word.agent] < word.clock && (word.bytes & needed) &&
         !(word.agent == access.agent && !access.async) &&
         !(access.atomic && word.atomic))
       failRead(access, word, i * 4);
-    mine[i] = {access.clock, access.line};
+    mine[i].clock = access.clock;
+    mine[i].line = access.line;
+    mine[i].atomic = access.atomic;
   }
 }
 
@@ -87,13 +90,13 @@ void Shadow::failWrite(const Access &access, unsigned agent, unsigned line,
                         describeAgent(agent) + " at line " +
                         std::to_string(line);
   if (agent >= kWgmmaAgent)
-    fault("overwrite-in-use", earlier + " may not have finished");
+    fault(Kind::OverwriteInUse, earlier + " may not have finished");
   if (!wasRead && access.async &&
       access.clocks.seen[agent] >= words[address / 4].clock)
-    fault("missing-proxy-fence",
+    fault(Kind::MissingProxyFence,
           earlier + " was through the generic proxy, and no fence.proxy.async "
                     "lies between");
-  fault("race", earlier + " is not ordered before it");
+  fault(Kind::Race, earlier + " is not ordered before it");
 }
 
 void Shadow::write(const Access &access, uint32_t address, uint32_t bytes) {
@@ -106,11 +109,13 @@ void Shadow::write(const Access &access, uint32_t address, uint32_t bytes) {
     uint32_t limit = seen[agent];
     const Read *theirs = reads[agent].data();
     for (uint32_t i = first; i <= last; ++i)
-      if (theirs[i].clock > limit && !(access.atomic && words[i].atomic))
+      if (theirs[i].clock > limit && !(access.atomic && theirs[i].atomic))
         failWrite(access, agent, theirs[i].line, true, i * 4);
   }
   for (uint32_t i = first; i <= last; ++i) {
     Word &word = words[i];
+    if (word.barrier)
+      failBarrier(i * 4);
     uint8_t touched = 0xF;
     if (i == first)
       touched &= 0xF << (address & 3);
@@ -120,16 +125,22 @@ void Shadow::write(const Access &access, uint32_t address, uint32_t bytes) {
         !(word.agent == access.agent && !access.async) &&
         !(access.atomic && word.atomic))
       failWrite(access, word.agent, word.line, false, i * 4);
-    word = {access.clock,
-            access.line,
-            static_cast<uint8_t>(access.agent),
-            static_cast<uint8_t>(word.initialised | touched),
-            touched,
-            access.atomic};
+    word.clock = access.clock;
+    word.line = access.line;
+    word.agent = static_cast<uint8_t>(access.agent);
+    word.initialised |= touched;
+    word.bytes = touched;
+    word.atomic = access.atomic;
   }
 }
 
-void Shadow::forget(uint32_t address, uint32_t bytes) {
-  for (uint32_t i = address / 4; i < (address + bytes + 3) / 4; ++i)
+void Shadow::setBarrier(uint32_t address, bool isBarrier) {
+  for (uint32_t i = address / 4; i < address / 4 + 2; ++i) {
     words[i] = Word();
+    words[i].barrier = isBarrier;
+  }
+}
+
+void Shadow::failBarrier(uint32_t address) const {
+  fault(Kind::MBarrierAccess, at(address) + " is part of an mbarrier");
 }

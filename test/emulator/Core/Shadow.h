@@ -34,8 +34,9 @@ public:
   };
   void read(const Access &access, uint32_t address, uint32_t bytes);
   void write(const Access &access, uint32_t address, uint32_t bytes);
-  /// Marks [address, address + bytes) as never written.
-  void forget(uint32_t address, uint32_t bytes);
+  /// Marks the 8 bytes of an mbarrier, which only mbarrier instructions touch,
+  /// or unmarks them: they hold no value then.
+  void setBarrier(uint32_t address, bool isBarrier);
 
 private:
   struct Word {
@@ -44,16 +45,21 @@ private:
     uint8_t agent = 0;
     uint8_t initialised = 0; ///< a bit for each byte
     uint8_t bytes = 0;       ///< that the last write touched
-    uint8_t atomic = 0;
+    bool atomic = false;
+    bool barrier = false;
   };
   struct Read {
-    uint32_t clock = 0, line = 0;
+    uint32_t clock = 0;
+    uint32_t line : 31;
+    uint32_t atomic : 1;
+    Read() : line(0), atomic(0) {}
   };
   [[noreturn]] void failRead(const Access &access, const Word &word,
                              uint32_t address) const;
   [[noreturn]] void failWrite(const Access &access, unsigned agent,
                               unsigned line, bool wasRead,
                               uint32_t address) const;
+  [[noreturn]] void failBarrier(uint32_t address) const;
 
   std::vector<Word> words;
   std::vector<Read> reads[kNumAgents];

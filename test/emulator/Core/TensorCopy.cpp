@@ -192,6 +192,6 @@ void pbs::emu::reduceElements(const BulkCopy &copy, std::byte *to,
   case Type::B64:
     return reduceAll<uint64_t>(op, to, from, bytes);
   default:
-    fault("unsupported", "a reduction of this type");
+    fault(Kind::Unsupported, "a reduction of this type");
   }
 }

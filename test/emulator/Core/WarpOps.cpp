@@ -19,7 +19,7 @@ namespace {
 uint32_t gather(Warp &w, uint32_t m, uint32_t members) {
   uint32_t needed = members & w.alive;
   if (uint32_t outside = m & ~members)
-    fault("wrong-member-mask",
+    fault(Kind::WrongMemberMask,
           "lanes " + hex(outside) + " are not in the member mask " +
               hex(members),
           __builtin_ctz(outside));
@@ -282,7 +282,7 @@ void decodeNanosleep(Decoder &d) {
 }
 
 void execTrap(Warp &, const Inst &, uint32_t m) {
-  fault("trap", "the kernel executes trap", __builtin_ctz(m));
+  fault(Kind::Trap, "the kernel executes trap", __builtin_ctz(m));
 }
 
 void decodeTrap(Decoder &d) { d.inst.exec = execTrap; }

@@ -91,9 +91,10 @@ void checkPieces(Warp &w, const Inst &i, const Layout &layout, unsigned first,
 }
 
 [[noreturn]] void failFence(Warp &w, const Arg &arg, const char *what) {
-  fault("missing-wgmma-fence", std::string(what) + " register " +
-                                   w.machine->program.registers[arg.id].name +
-                                   " was accessed after the last wgmma.fence");
+  fault(Kind::MissingWgmmaFence,
+        std::string(what) + " register " +
+            w.machine->program.registers[arg.id].name +
+            " was accessed after the last wgmma.fence");
 }
 
 void useRegisters(Warp &w, const Inst &i, bool accumulate) {
@@ -101,7 +102,7 @@ void useRegisters(Warp &w, const Inst &i, bool accumulate) {
   auto shape = static_cast<uint16_t>(info.n);
   for (const Arg &arg : i.list2) {
     if (w.inFlight[arg.id] && w.shapeInFlight[arg.id])
-      fault("register-in-flight",
+      fault(Kind::RegisterInFlight,
             "operand A register " + w.machine->program.registers[arg.id].name +
                 " is an accumulator of a wgmma that may be running");
     if (!w.inFlight[arg.id] && w.unreadable[arg.id])
@@ -112,7 +113,7 @@ void useRegisters(Warp &w, const Inst &i, bool accumulate) {
   for (const Arg &arg : i.list) {
     if (w.inFlight[arg.id]) {
       if (w.shapeInFlight[arg.id] != shape)
-        fault("register-in-flight",
+        fault(Kind::RegisterInFlight,
               "accumulator " + w.machine->program.registers[arg.id].name +
                   " is used otherwise by a wgmma that may be running");
       continue;
@@ -137,9 +138,9 @@ void useRegisters(Warp &w, const Inst &i, bool accumulate) {
 void execMmaAsync(Warp &w, const Inst &i, uint32_t m) {
   w.requireWholeWarp(i, m);
   if (w.alive != ~0u)
-    fault("divergent-aligned", "wgmma in a warp whose lanes have exited");
+    fault(Kind::DivergentAligned, "wgmma in a warp whose lanes have exited");
   if (w.fences == 1)
-    fault("missing-wgmma-fence", "no wgmma.fence before the first wgmma");
+    fault(Kind::MissingWgmmaFence, "no wgmma.fence before the first wgmma");
   const WgmmaInfo &info = *i.wgmma;
   Cta &cta = *w.cta;
   Warpgroup &group = cta.warpgroups[w.index / 4];
@@ -148,12 +149,12 @@ void execMmaAsync(Warp &w, const Inst &i, uint32_t m) {
   uint64_t descriptorB = w.uniform(i.b, m, "the descriptor of B");
   uint32_t scale = w.predicate(i.c, m);
   if (scale != 0 && scale != ~0u)
-    fault("not-uniform", "scale-d differs between lanes");
+    fault(Kind::NotUniform, "scale-d differs between lanes");
   for (uint64_t descriptor : {descriptorA, descriptorB})
     if (descriptor >> 49 & 7)
-      fault("wrong-descriptor", "the base offset of matrix descriptor " +
-                                    hex(descriptor) +
-                                    " is not 0, which is not supported");
+      fault(Kind::Unsupported, "the base offset of matrix descriptor " +
+                                   hex(descriptor) +
+                                   " is not 0, which is not supported");
 
   uint64_t number = w.wgmmaIssued;
   if (number == group.firstOp + group.ops.size())
@@ -161,12 +162,12 @@ void execMmaAsync(Warp &w, const Inst &i, uint32_t m) {
   WgmmaOp &op = group.ops[number - group.firstOp];
   if (op.inst != &i || op.descriptorA != descriptorA ||
       op.descriptorB != descriptorB || op.accumulate != (scale != 0))
-    fault("not-uniform", "the warps of warpgroup " +
-                             std::to_string(w.index / 4) +
-                             " issue different wgmmas: lines " +
-                             std::to_string(op.inst->line) + " and " +
-                             std::to_string(i.line) + ", descriptors of B " +
-                             hex(op.descriptorB) + " and " + hex(descriptorB));
+    fault(Kind::NotUniform,
+          "the warps of warpgroup " + std::to_string(w.index / 4) +
+              " issue different wgmmas: lines " +
+              std::to_string(op.inst->line) + " and " + std::to_string(i.line) +
+              ", descriptors of B " + hex(op.descriptorB) + " and " +
+              hex(descriptorB));
 
   if (!info.aInRegisters)
     checkPieces(w, i, Layout(descriptorA, info.transposeA), w.index % 4 * 16,
