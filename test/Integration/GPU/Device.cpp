@@ -12,6 +12,9 @@
 
 using namespace pbs::test;
 
+/// CU_STREAM_NON_BLOCKING: nothing but the caller orders the stream.
+static constexpr unsigned kNonBlocking = 1;
+
 [[noreturn]] static void stop(const std::string &message) {
   std::fprintf(stderr, "%s\n", message.c_str());
   std::exit(1);
@@ -74,7 +77,14 @@ void DeviceMemory::upload(const std::string &bytes) {
 std::string DeviceMemory::download() const {
   const Device &driver = Device::get(device);
   std::string bytes(size, 0);
-  driver.check(driver.memcpyDtoH(bytes.data(), address, size), "cuMemcpyDtoH");
+  if (size == 0)
+    return bytes;
+  void *stream = nullptr;
+  driver.check(driver.streamCreate(&stream, kNonBlocking), "cuStreamCreate");
+  driver.check(driver.memcpyDtoHAsync(bytes.data(), address, size, stream),
+               "cuMemcpyDtoHAsync");
+  driver.check(driver.streamSynchronize(stream), "cuStreamSynchronize");
+  driver.check(driver.streamDestroy(stream), "cuStreamDestroy");
   return bytes;
 }
 
@@ -93,8 +103,7 @@ pbs_tensor DeviceTensor::get() {
 
 DeviceStream::DeviceStream() {
   const Device &device = Device::get();
-  // CU_STREAM_NON_BLOCKING: nothing but the caller orders it.
-  device.check(device.streamCreate(&handle, 1), "cuStreamCreate");
+  device.check(device.streamCreate(&handle, kNonBlocking), "cuStreamCreate");
 }
 
 DeviceStream::~DeviceStream() {

@@ -26,7 +26,7 @@ namespace pbs::test {
   X(memAlloc, cuMemAlloc_v2)                                                   \
   X(memFree, cuMemFree_v2)                                                     \
   X(memcpyHtoD, cuMemcpyHtoD_v2)                                               \
-  X(memcpyDtoH, cuMemcpyDtoH_v2)                                               \
+  X(memcpyDtoHAsync, cuMemcpyDtoHAsync_v2)                                     \
   X(streamCreate, cuStreamCreate)                                              \
   X(streamDestroy, cuStreamDestroy_v2)                                         \
   X(streamSynchronize, cuStreamSynchronize)                                    \
@@ -67,6 +67,7 @@ public:
 
   void *get() const { return reinterpret_cast<void *>(address); }
   void upload(const std::string &bytes);
+  /// Waits for no stream: what nobody waited for is not there yet.
   std::string download() const;
 
 private:
