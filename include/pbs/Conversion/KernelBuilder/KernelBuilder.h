@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The vocabulary in which the Hopper kernels are written. It keeps the two
-// large dialect headers in one .cpp and gives the schedule files a text that
-// reads like the kernel.
+// large dialect headers in two .cpp files and gives the users a text that reads
+// like the kernel.
 //
 //===----------------------------------------------------------------------===//
 
