@@ -70,8 +70,10 @@ void pbs::buildCPUPipeline(OpPassManager &pm,
   buildCPULoweringStage(pm);
 }
 
-void pbs::buildTileStage(OpPassManager &pm) {
-  pm.addPass(createConvertPBSToTilePass());
+void pbs::buildTileStage(OpPassManager &pm, bool onlyMissing) {
+  ConvertPBSToTilePassOptions options;
+  options.onlyMissing = onlyMissing;
+  pm.addPass(createConvertPBSToTilePass(options));
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
@@ -114,11 +116,9 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse);
   buildPlanStage(pm);
-  if (options.tile) {
-    buildTileStage(pm);
-    buildTileScheduleStage(pm, options);
-    buildTileCodeStage(pm);
-  }
+  buildTileStage(pm, /*onlyMissing=*/!options.tile);
+  buildTileScheduleStage(pm, options);
+  buildTileCodeStage(pm);
   buildNVVMCodeStage(pm);
 }
 

@@ -45,7 +45,8 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
                     llvm::cl::init(true)};
   Option<bool> tile{
       *this, "tile",
-      llvm::cl::desc("Make kernels by way of tiles where that is possible"),
+      llvm::cl::desc("Make all kernels by way of tiles that can be made so, "
+                     "and not only those that cannot be made otherwise"),
       llvm::cl::init(false)};
   Option<int64_t> consumers{*this, "consumers",
                             llvm::cl::desc("Tiles: warpgroups that compute"),
@@ -85,16 +86,17 @@ void buildCPUCodeStage(OpPassManager &pm, int64_t vectorBits);
 /// point for each kernel.
 void buildCPULoweringStage(OpPassManager &pm);
 
-/// Stage 3 for sm_90a, with `tile`: kernels that can be written down as tiles
-/// are a `tile.func` in the `gpu.module` `@gpu`, without a schedule.
-void buildTileStage(OpPassManager &pm);
+/// Stage 3 for sm_90a: kernels that can be written down as tiles, with
+/// `onlyMissing` those of them that the last stage has no code for, are a
+/// `tile.func` in the `gpu.module` `@gpu`, without a schedule.
+void buildTileStage(OpPassManager &pm, bool onlyMissing);
 
-/// Stage 4 for sm_90a, with `tile`: every `tile.func` has a schedule, and
+/// Stage 4 for sm_90a: every `tile.func` has a schedule, and
 /// everything in shared memory has its place.
 void buildTileScheduleStage(OpPassManager &pm,
                             const NVVMPipelineOptions &options);
 
-/// Stage 5 for sm_90a, with `tile`: what was a `tile.func` is code in NVVM IR.
+/// Stage 5 for sm_90a: what was a `tile.func` is code in NVVM IR.
 void buildTileCodeStage(OpPassManager &pm);
 
 /// Last stage for sm_90a: every kernel has GPU code in NVVM IR in the

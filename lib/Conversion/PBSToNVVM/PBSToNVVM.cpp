@@ -161,7 +161,7 @@ LogicalResult KernelConverter::convertAttention(AttentionKernelSpec spec,
   if (!compute->getRegion(0).empty())
     return compute->emitOpError(
         "has a score region, for which there is code by way of tiles only (see "
-        "the option 'tile' of pbs-to-nvvm)");
+        "convert-pbs-to-tile)");
   auto type = cast<RankedTensorType>(query.getType());
   Type element = type.getElementType();
   if (!element.isF16() && !element.isBF16())
@@ -292,7 +292,8 @@ LogicalResult KernelConverter::convert() {
         return op->emitOpError(
             "has no code for sm_90a; there is code for pbs.attention, "
             "pbs.sparse_attention, pbs.block_list_from_indices, "
-            "pbs.full_block_list and pbs.kv_from_positions");
+            "pbs.full_block_list and pbs.kv_from_positions, and by way of "
+            "convert-pbs-to-tile for pbs.pool");
       });
 }
 

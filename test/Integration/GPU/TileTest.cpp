@@ -16,13 +16,14 @@ using pbs::reference::DType;
 using pbs::reference::Inputs;
 using pbs::reference::Problem;
 
-static Program compileTiles(const std::string &ir) {
+static Program compileTiles(const std::string &ir,
+                            const char *pipelineOptions = nullptr) {
   const char *target = std::getenv("PBS_CUDA_TARGET");
   pbs_compile_options options = {};
   options.struct_size = sizeof(options);
   options.no_cache = 1;
   options.target = target && *target ? target : "sm_90a";
-  options.pipeline_options = "tile=true";
+  options.pipeline_options = pipelineOptions;
   pbs_program_t program = nullptr;
   EXPECT_EQ(pbs_program_compile(ir.data(), ir.size(), &options, &program),
             PBS_OK)
@@ -219,7 +220,8 @@ TEST(GPUTiles, LseAlone) {
         : (tensor<1x4x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>)
         -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
       return %lse : tensor<1x4x?xf32>
-    })");
+    })",
+                                 "tile=true");
   ASSERT_TRUE(program);
   Inputs inputs = makeNormal(problem, 3);
   Buffer q(PBS_BF16, {1, 4, 150, 64}), k(PBS_BF16, {1, 2, 300, 64}),

@@ -27,7 +27,9 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     - `pbs.pool` with `#pbs.mean_pool`, head dimension 64 or 128, blocks of a multiple
       of 32 rows, 128 at most.
 
-    Any other kernel stays as it is, with a remark that says why.
+    Any other kernel stays as it is, with a remark that says why. With
+    `only-missing`, so does attention that `convert-pbs-to-nvvm` has code for:
+    without a score region, and with a positive scale.
 
     Example:
 
@@ -58,6 +60,10 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
     "::mlir::tile::TileDialect"
+  ];
+  let options = [
+    Option<"onlyMissing", "only-missing", "bool", /*default=*/"false",
+           "Only kernels that convert-pbs-to-nvvm has no code for">
   ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of kernels written down">,
