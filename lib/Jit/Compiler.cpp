@@ -213,6 +213,17 @@ static ::pbs::PtxasOptions getPtxasOptions(const CompileOptions &options) {
   return result;
 }
 
+/// What turns PTX to machine code, with its version.
+static std::string describeAssembler(const ::pbs::PtxasOptions &options) {
+  std::string error;
+  if (std::string path = ::pbs::findPtxas(options, error); !path.empty())
+    return ::pbs::ptxasVersion(path);
+  if (options.path.empty())
+    if (std::string path = ::pbs::findNvJitLink(options, error); !path.empty())
+      return ::pbs::nvJitLinkVersion(path);
+  return "none";
+}
+
 LogicalResult Compilation::compileForGPU(ModuleOp module,
                                          const std::string &name) {
   PassManager passes(&context);
@@ -239,21 +250,29 @@ LogicalResult Compilation::compileForGPU(ModuleOp module,
   bundle.name = name;
   bundle.compiler = std::string("pbs-mlir ") + PBS_VERSION;
   using Kind = ::pbs::runtime::CodeImage::Kind;
-  // Without ptxas the driver compiles the PTX when it loads it.
-  std::string missing;
-  if (options.ptx || isVirtual ||
-      ::pbs::findPtxas(getPtxasOptions(options), missing).empty()) {
-    if (!options.ptxas.empty() && !missing.empty())
-      return module.emitError() << missing;
-    bundle.images = {{Kind::PTX, options.target, *ptx, ""}};
+  ::pbs::PtxasOptions where = getPtxasOptions(options);
+  auto keepCubin = [&](std::string cubin, llvm::StringRef stage) {
+    stopwatch.lap(stage);
+    bundle.images = {{Kind::Cubin, options.target, std::move(cubin), ""}};
     return success();
+  };
+  if (!options.ptx && !isVirtual) {
+    std::string missing;
+    if (!::pbs::findPtxas(where, missing).empty()) {
+      ::pbs::PtxasResult assembled = ::pbs::assemblePtx(*ptx, where);
+      if (!assembled.error.empty())
+        return module.emitError() << assembled.error;
+      return keepCubin(std::move(assembled.cubin), "ptxas");
+    }
+    if (!options.ptxas.empty())
+      return module.emitError() << missing;
+    ::pbs::PtxasResult linked = ::pbs::linkPtx(*ptx, where);
+    if (linked.error.empty())
+      return keepCubin(std::move(linked.cubin), "nvJitLink");
+    // The driver compiles the PTX when it loads it.
+    result.report += missing + "; " + linked.error + "\n";
   }
-  ::pbs::PtxasResult assembled =
-      ::pbs::assemblePtx(*ptx, getPtxasOptions(options));
-  if (!assembled.error.empty())
-    return module.emitError() << assembled.error;
-  stopwatch.lap("ptxas");
-  bundle.images = {{Kind::Cubin, options.target, assembled.cubin, ""}};
+  bundle.images = {{Kind::PTX, options.target, *ptx, ""}};
   return success();
 }
 
@@ -272,11 +291,10 @@ std::string describe(const CompileOptions &options, std::string &error) {
            << " features=" << getUsedFeatures(machine);
   } else if (const ChipInfo *chip = findChipOfTarget(options.target, isVirtual);
              chip && chip->hasWgmma) {
-    std::string missing;
-    std::string path = findPtxas(getPtxasOptions(options), missing);
     stream << " ptxas="
-           << (options.ptx || isVirtual || path.empty() ? "none"
-                                                        : ptxasVersion(path));
+           << (options.ptx || isVirtual
+                   ? "none"
+                   : describeAssembler(getPtxasOptions(options)));
   } else {
     error = "expected target 'host', 'sm_90a' or 'compute_90a', got '" +
             options.target + "'";

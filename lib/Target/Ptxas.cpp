@@ -1,5 +1,4 @@
-//===- Ptxas.cpp - PTX to cubin with NVIDIA's assembler
-//----------------------===//
+//===- Ptxas.cpp - PTX to cubin with NVIDIA's assembler -------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "pbs/Target/Ptxas.h"
+#include "SearchPath.h"
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -17,7 +17,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
-#include <glob.h>
 #include <iterator>
 #include <poll.h>
 #include <spawn.h>
@@ -32,33 +31,6 @@ static bool isExecutable(const std::string &path) {
   return !path.empty() && access(path.c_str(), X_OK) == 0;
 }
 
-static std::string environment(const char *name) {
-  const char *value = std::getenv(name);
-  return value ? value : "";
-}
-
-static std::vector<std::string> splitPath(const std::string &text) {
-  std::vector<std::string> parts;
-  size_t begin = 0;
-  while (begin <= text.size()) {
-    size_t end = std::min(text.find(':', begin), text.size());
-    if (end > begin)
-      parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
-/// Paths that match a shell pattern, sorted.
-static std::vector<std::string> expand(const std::string &pattern) {
-  std::vector<std::string> paths;
-  glob_t found;
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
-    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  globfree(&found);
-  return paths;
-}
-
 std::string pbs::findPtxas(const PtxasOptions &options, std::string &error) {
   error.clear();
   if (!options.path.empty()) {
@@ -71,17 +43,9 @@ std::string pbs::findPtxas(const PtxasOptions &options, std::string &error) {
   candidates.push_back(environment("PBS_PTXAS"));
   for (const std::string &dir : splitPath(environment("PATH")))
     candidates.push_back(dir + "/ptxas");
-  for (const char *home : {"CUDA_HOME", "CUDA_PATH"})
-    if (std::string dir = environment(home); !dir.empty())
-      candidates.push_back(dir + "/bin/ptxas");
-  candidates.push_back("/usr/local/cuda/bin/ptxas");
-
-  std::vector<std::string> sites = options.sitePackages;
-  for (const std::string &dir : splitPath(environment("PBS_SITE_PACKAGES")))
-    sites.push_back(dir);
-  if (std::string venv = environment("VIRTUAL_ENV"); !venv.empty())
-    for (const std::string &dir : expand(venv + "/lib/python3*/site-packages"))
-      sites.push_back(dir);
+  for (const std::string &home : cudaHomes())
+    candidates.push_back(home + "/bin/ptxas");
+  std::vector<std::string> sites = sitePackages(options);
   for (const std::string &site : sites) {
     candidates.push_back(site + "/triton/backends/nvidia/bin/ptxas");
     for (const std::string &path : expand(site + "/nvidia/*/bin/ptxas"))
@@ -90,8 +54,8 @@ std::string pbs::findPtxas(const PtxasOptions &options, std::string &error) {
   for (const std::string &path : candidates)
     if (isExecutable(path))
       return path;
-  error = "no ptxas found: tried PBS_PTXAS, PATH, CUDA_HOME, CUDA_PATH, "
-          "/usr/local/cuda and the triton and nvidia packages in " +
+  error = "no ptxas found: tried PBS_PTXAS, PATH, CUDA_HOME, CUDA_PATH (or "
+          "/usr/local/cuda) and the triton and nvidia packages in " +
           std::to_string(sites.size()) + " site-packages directories";
   return "";
 }

@@ -5,6 +5,7 @@
 import ctypes
 import os
 import pathlib
+import sys
 import threading
 
 F32, F16, BF16, I32 = range(4)
@@ -178,6 +179,12 @@ def _declare(library):
         function.argtypes = arguments
 
 
+def _name_packages():
+    """Tells the library where packages with a ptxas or nvJitLink may be."""
+    places = [path for path in sys.path if path.endswith("-packages")]
+    os.environ.setdefault("PBS_SITE_PACKAGES", ":".join(places))
+
+
 def get():
     """The library, loaded at the first call."""
     global _library  # pylint: disable=global-statement
@@ -185,6 +192,7 @@ def get():
         with _lock:
             if _library is None:
                 path = _find()
+                _name_packages()
                 try:
                     # Its own symbols first and none for others: other copies of
                     # LLVM in the process are left alone.
