@@ -1,5 +1,4 @@
-//===- TileAttributes.cpp - Layouts and configurations --------------------
-//===//
+//===- TileAttributes.cpp - Layouts and configurations --------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- TileDialect.cpp - Registration of the tile dialect -----------------
-//===//
+//===- TileDialect.cpp - Registration of the tile dialect -----------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

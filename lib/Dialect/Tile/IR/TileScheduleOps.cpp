@@ -1,5 +1,4 @@
-//===- TileScheduleOps.cpp - Verifiers of ops of a schedule ---------------
-//===//
+//===- TileScheduleOps.cpp - Verifiers of ops of a schedule ---------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- TileTypes.cpp - Types of the tile dialect --------------------------
-//===//
+//===- TileTypes.cpp - Types of the tile dialect --------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

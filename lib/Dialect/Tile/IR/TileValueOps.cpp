@@ -1,5 +1,4 @@
-//===- TileValueOps.cpp - Verifiers of ops without a schedule -------------
-//===//
+//===- TileValueOps.cpp - Verifiers of ops without a schedule -------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

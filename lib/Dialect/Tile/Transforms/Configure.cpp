@@ -1,5 +1,4 @@
-//===- Configure.cpp - Choose a schedule ----------------------------------
-//===//
+//===- Configure.cpp - Choose a schedule ----------------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- NumberRings.cpp - Count uses of rings ------------------------------
-//===//
+//===- NumberRings.cpp - Count uses of rings ------------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

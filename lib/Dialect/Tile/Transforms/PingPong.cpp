@@ -1,5 +1,4 @@
-//===- PingPong.cpp - Take turns at the tensor cores ----------------------
-//===//
+//===- PingPong.cpp - Take turns at the tensor cores ----------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -56,6 +55,15 @@ struct PingPongPass final : tile::impl::PingPongPassBase<PingPongPass> {
   }
 
 private:
+  /// Whether products begin or end inside `op`: turns do not nest.
+  static bool holdsProducts(Operation &op) {
+    return op.getNumRegions() && op.walk([](Operation *inner) {
+                                     return isa<DotAsyncOp, DotWaitOp>(inner)
+                                                ? WalkResult::interrupt()
+                                                : WalkResult::advance();
+                                   }).wasInterrupted();
+  }
+
   /// A turn around each run of products that no wait interrupts.
   void addTurns(Block::iterator begin, Block::iterator end) {
     DotAsyncOp first, last;
@@ -74,7 +82,7 @@ private:
       if (auto dot = dyn_cast<DotAsyncOp>(op)) {
         first = first ? first : dot;
         last = dot;
-      } else if (isa<DotWaitOp>(op)) {
+      } else if (isa<DotWaitOp>(op) || holdsProducts(op)) {
         close();
       }
     }

@@ -1,5 +1,4 @@
-//===- PipelineDots.cpp - Overlap products with arithmetic ----------------
-//===//
+//===- PipelineDots.cpp - Overlap products with arithmetic ----------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

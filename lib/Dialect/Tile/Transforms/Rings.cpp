@@ -1,5 +1,4 @@
-//===- Rings.cpp - Balance of rings ---------------------------------------
-//===//
+//===- Rings.cpp - Balance of rings ---------------------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -38,8 +37,8 @@ static std::string getShape(Region &region, Value ring) {
 
 /// Checks that waits and releases of `ring` alternate in `region`, which begins
 /// and ends with the same `held` (a slot that is in use, or null).
-static LogicalResult verifyReleases(Region &region, Value ring,
-                                    Operation *&held) {
+static LogicalResult walkReleases(Region &region, Value ring,
+                                  Operation *&held) {
   for (Block &block : region)
     for (Operation &op : block) {
       if (auto wait = dyn_cast<RingWaitOp>(op)) {
@@ -67,7 +66,7 @@ static LogicalResult verifyReleases(Region &region, Value ring,
       Operation *before = held;
       for (Region &nested : op.getRegions()) {
         Operation *inside = before;
-        if (failed(verifyReleases(nested, ring, inside)))
+        if (failed(walkReleases(nested, ring, inside)))
           return failure();
         if (inside != before)
           return op.emitOpError()
@@ -75,6 +74,15 @@ static LogicalResult verifyReleases(Region &region, Value ring,
                     "path";
       }
     }
+  return success();
+}
+
+LogicalResult tile::verifyReleases(Region &region, Value ring) {
+  Operation *held = nullptr;
+  if (failed(walkReleases(region, ring, held)))
+    return failure();
+  if (held)
+    return held->emitOpError() << "expected a release on every path";
   return success();
 }
 
@@ -93,11 +101,8 @@ LogicalResult tile::verifyRings(WarpSpecializeOp op) {
             << (waits.empty() ? "nowhere" : StringRef(waits).rtrim());
       return error;
     }
-    Operation *held = nullptr;
-    if (failed(verifyReleases(op.getConsumer(), ring, held)))
+    if (failed(verifyReleases(op.getConsumer(), ring)))
       return failure();
-    if (held)
-      return held->emitOpError() << "expected a release on every path";
   }
   return success();
 }

@@ -15,9 +15,12 @@ namespace mlir::tile {
 /// Checks, before items are scheduled, that for each ring
 /// - one side pushes in the same control flow in which the other waits, so as
 ///   often on every path, given that loops at the same place run equally often;
-/// - between a wait and the next one of the ring there is one release, on every
-///   path.
+/// - the other side releases as verifyReleases() says.
 LogicalResult verifyRings(WarpSpecializeOp op);
+
+/// Checks that between a wait of `ring` in `region` and the next one there is
+/// one release, on every path.
+LogicalResult verifyReleases(Region &region, Value ring);
 
 } // namespace mlir::tile
 

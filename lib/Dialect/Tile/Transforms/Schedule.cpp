@@ -1,5 +1,4 @@
-//===- Schedule.cpp - Which block does which items ------------------------
-//===//
+//===- Schedule.cpp - Which block does which items ------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Slice.cpp - The part of a region that one side needs ---------------
-//===//
+//===- Slice.cpp - The part of a region that one side needs ---------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

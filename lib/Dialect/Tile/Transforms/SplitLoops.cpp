@@ -1,5 +1,4 @@
-//===- SplitLoops.cpp - Split loops where a condition changes -------------
-//===//
+//===- SplitLoops.cpp - Split loops where a condition changes -------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,7 +7,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 
@@ -23,6 +22,9 @@ using namespace mlir::tile;
 /// The value below which the induction variable makes the condition of an if
 /// of the body true, if there is one.
 static Value getBound(scf::ForOp loop) {
+  // With another step the second loop would not begin at an iteration.
+  if (!matchPattern(loop.getStep(), m_One()) || loop.getUnsignedCmp())
+    return {};
   for (auto branch : loop.getBody()->getOps<scf::IfOp>()) {
     auto compare = branch.getCondition().getDefiningOp<arith::CmpIOp>();
     if (compare && compare.getPredicate() == arith::CmpIPredicate::slt &&

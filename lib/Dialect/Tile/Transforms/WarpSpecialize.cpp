@@ -1,5 +1,4 @@
-//===- WarpSpecialize.cpp - One side loads, the other computes ------------
-//===//
+//===- WarpSpecialize.cpp - One side loads, the other computes ------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -48,8 +47,15 @@ static bool isConsumerRoot(Operation *op) {
   return isa<StoreOp, WriteOp, DotAsyncOp, DotWaitOp>(op);
 }
 
+/// What has a ring: the loads of one kind of tile from one tensor.
+using RingKey = std::pair<Value, Type>;
+
+static RingKey getKey(LoadOp load) {
+  return {load.getSource(), load.getResult().getType()};
+}
+
 namespace {
-/// A ring to be, for all loads of the same tensor.
+/// A ring to be.
 struct RingPlan {
   BufferType tile;
   int64_t stages = 1;
@@ -81,7 +87,7 @@ private:
   ForEachOp items;
   ConfigAttr config;
   OpBuilder builder;
-  llvm::MapVector<Value, RingPlan> plans;
+  llvm::MapVector<RingKey, RingPlan> plans;
   /// Scalars that travel with a load.
   llvm::DenseMap<Operation *, SmallVector<Value>> scalars;
   /// The load with which the results of an op travel.
@@ -92,7 +98,7 @@ private:
 
 void Specializer::planRings() {
   items.walk([&](LoadOp load) {
-    RingPlan &plan = plans[load.getSource()];
+    RingPlan &plan = plans[getKey(load)];
     plan.tile = load.getResult().getType();
     bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
     int64_t stages = !config.getSpecialize() ? 1
@@ -141,7 +147,7 @@ LogicalResult Specializer::attachScalars(const Slice &consumer) {
   if (result.wasInterrupted())
     return failure();
   for (auto &[load, values] : scalars) {
-    RingPlan &plan = plans[cast<LoadOp>(load).getSource()];
+    RingPlan &plan = plans[getKey(cast<LoadOp>(load))];
     plan.numScalars = std::max<unsigned>(plan.numScalars, values.size());
   }
   return success();
@@ -149,7 +155,7 @@ LogicalResult Specializer::attachScalars(const Slice &consumer) {
 
 void Specializer::createRings() {
   builder.setInsertionPointToStart(&func.getBody().front());
-  for (auto &[source, plan] : plans) {
+  for (auto &[key, plan] : plans) {
     SmallVector<Type> types{plan.tile};
     types.append(plan.numScalars, builder.getI32Type());
     plan.ring = RingCreateOp::create(
@@ -199,8 +205,7 @@ void Specializer::makeProducer(const Slice &slice, Block *block) {
     auto load = dyn_cast<LoadOp>(op);
     if (!load)
       return false;
-    createPush(inner, load, plans[load.getSource()], scalars.lookup(load),
-               mapping);
+    createPush(inner, load, plans[getKey(load)], scalars.lookup(load), mapping);
     return true;
   });
 }
@@ -243,7 +248,7 @@ void Specializer::makeConsumer(const Slice &slice, Block *block) {
       return false;
     if (!load || !waited.insert(load).second)
       return true;
-    const RingPlan &plan = plans[load.getSource()];
+    const RingPlan &plan = plans[getKey(load)];
     auto wait = RingWaitOp::create(
         inner, load.getLoc(), cast<RingType>(plan.ring.getType()).getTypes(),
         plan.ring, Value());
@@ -294,13 +299,13 @@ LogicalResult Specializer::run() {
 
 /// Each load becomes a push and a wait in its place: all warps wait for what
 /// one thread loads.
-static unsigned loadInPlace(FuncOp func) {
-  llvm::MapVector<Value, Value> rings;
+static FailureOr<unsigned> loadInPlace(FuncOp func) {
+  llvm::MapVector<RingKey, Value> rings;
   SmallVector<LoadOp> loads;
   func.walk([&](LoadOp load) { loads.push_back(load); });
   OpBuilder builder(func);
   for (LoadOp load : loads) {
-    Value &ring = rings[load.getSource()];
+    Value &ring = rings[getKey(load)];
     if (!ring) {
       builder.setInsertionPointToStart(&func.getBody().front());
       Type type = load.getResult().getType();
@@ -317,6 +322,9 @@ static unsigned loadInPlace(FuncOp func) {
     load.erase();
   }
   addReleases(func.getBody());
+  for (auto &[key, ring] : rings)
+    if (failed(verifyReleases(func.getBody(), ring)))
+      return failure();
   return rings.size();
 }
 
@@ -331,7 +339,10 @@ struct WarpSpecializePass final
       return signalPassFailure();
     }
     if (!config->getSpecialize()) {
-      numRings += loadInPlace(func);
+      FailureOr<unsigned> made = loadInPlace(func);
+      if (failed(made))
+        return signalPassFailure();
+      numRings += *made;
       return;
     }
     SmallVector<ForEachOp> items(func.getBody().getOps<ForEachOp>());

@@ -86,3 +86,10 @@ tile.func @undivided(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic}
   }
   tile.return
 }
+
+// -----
+
+// expected-error @below {{expected a configuration ('config'), got none}}
+tile.func @no_configuration() {
+  tile.return
+}

@@ -146,3 +146,52 @@ tile.func @out_of_order(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>)
   }
   tile.return
 }
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+!s = tensor<64x64xf32, #tile.acc>
+#together = #tile.config<consumers = 1, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+
+// The second push would wait for ever.
+tile.func @in_place_out_of_order(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) attributes {config = #together} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  // expected-note @below {{the wait before}}
+  %p = tile.load %a[%c0, %c0] : !tile.global<?x64xbf16> -> !t
+  // expected-error @below {{expected the slot of the wait before to be released}}
+  %q = tile.load %a[%c1, %c0] : !tile.global<?x64xbf16> -> !t
+  %d = tile.dot %p, %q : !t, !t -> !s
+  tile.write %d, %o[%c0, %c0] : !s, !tile.global<?x64xf32>
+  tile.return
+}
+
+// -----
+
+!small = !tile.buffer<64x64xbf16, swizzle = 128>
+!large = !tile.buffer<128x64xbf16, swizzle = 128>
+!s = tensor<64x128xf32, #tile.acc>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 2, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+
+// A ring holds tiles of one kind.
+// CHECK-LABEL: tile.func @two_kinds
+// CHECK-DAG: tile.ring_create : <1, !tile.buffer<64x64xbf16, swizzle = 128>>
+// CHECK-DAG: tile.ring_create : <1, !tile.buffer<128x64xbf16, swizzle = 128>>
+tile.func @two_kinds(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x128xf32>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
+    %p = tile.load %a[%c0, %c0] : !tile.global<?x64xbf16> -> !small
+    %q = tile.load %a[%c1, %c0] : !tile.global<?x64xbf16> -> !large
+    %d = tile.dot %p, %q {transpose_b} : !small, !large -> !s
+    tile.write %d, %o[%c0, %c0] : !s, !tile.global<?x128xf32>
+  }
+  tile.return
+}
+
+// -----
+
+// expected-error @below {{expected a configuration ('config'), got none}}
+tile.func @no_configuration() {
+  tile.return
+}

@@ -125,10 +125,10 @@ def PipelineDotsPass : Pass<"tile-pipeline-dots", "::mlir::tile::FuncOp"> {
 def SplitLoopsPass : Pass<"tile-split-loops", "::mlir::tile::FuncOp"> {
   let summary = "Split loops where a condition changes";
   let description = [{
-    A loop over `j` with an `scf.if` on `j < bound`, where `bound` does not change in the
-    loop, becomes a loop below `bound`, in which the condition holds, and one from
-    there on, in which it does not. So the main part of attention is free of
-    masks.
+    A loop over `j` in steps of 1 with an `scf.if` on `j < bound`, where `bound`
+    does not change in the loop, becomes a loop below `bound`, in which the
+    condition holds, and one from there on, in which it does not. So the main
+    part of attention is free of masks. Other loops stay as they are.
 
     Example:
 
@@ -163,9 +163,10 @@ def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
     `tile.for_each` of the kernel becomes a `tile.warp_specialize`: its producer has the loads
     as `tile.ring_push`, with what they depend on, and its consumer all else, with a
     `tile.ring_wait` for each load and a `tile.ring_release` behind the last use of the tile.
-    There is a ring for each tensor that is loaded. Scalars that come from a list in
-    global memory are found once, by the producer, and travel with the tile that
-    is loaded next. Without `specialize`, the push stands before the wait.
+    There is a ring for each tensor and kind of tile that is loaded. Scalars that
+    come from a list in global memory are found once, by the producer, and travel
+    with the tile that is loaded next. Without `specialize`, the push stands
+    before the wait.
 
     Rings of loads in loops have `stages` slots; other rings two, if the block
     goes from item to item.
@@ -210,9 +211,9 @@ def PingPongPass : Pass<"tile-ping-pong", "::mlir::tile::FuncOp"> {
   let description = [{
     With `pingPong` in the configuration: a `tile.turn_wait` before and a `tile.turn_pass` behind
     each run of products that begin without a wait between them, in loops and
-    before the loops of a block. So one warpgroup's products run while the other
-    does its arithmetic. A kernel without asynchronous products in loops leaves a
-    remark.
+    before the loops of a block; turns do not nest. So one warpgroup's products
+    run while the other does its arithmetic. A kernel without asynchronous
+    products in loops leaves a remark.
 
     Example:
 
