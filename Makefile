@@ -51,8 +51,10 @@ dist: configure
 	@$(PYTHON) scripts/make_dist.py --build $(BUILD) --output dist
 
 docs: configure
-	@ninja -C $(BUILD) mlir-doc
+	@ninja -C $(BUILD) mlir-doc pbs-opt
 	@$(PYTHON) scripts/collect_docs.py --build $(BUILD)
+	@$(PYTHON) scripts/update_excerpts.py --pbs-opt $(BUILD)/bin/pbs-opt \
+	  --kernel test/Dialect/Tile/Inputs/attention.mlir --page docs/Tile.md
 
 format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format-22 -i
