@@ -22,7 +22,7 @@ import torch
 
 import pbs_mlir
 from pbs_mlir import _library, _tensors
-from timing import environment, interval, median
+from timing import compare, environment, interval, median
 
 BLOCK, SEGMENT = 128, 256
 # Probabilities are rounded to the input type, as in any kernel on tensor cores,
@@ -57,6 +57,9 @@ def reference(q, k, v, causal, mask=None):
         scores.masked_fill_(~visible, -torch.inf)
     if mask is not None:
         scores.masked_fill_(~mask, -torch.inf)
+    if scores.shape[3] == 0:
+        return torch.zeros_like(q).double(), scores.new_full(
+            q.shape[:3], -torch.inf)
     lse = scores.logsumexp(-1)
     weights = torch.exp(scores - lse.clamp(min=-1e300).unsqueeze(-1))
     return weights @ v, lse
@@ -150,6 +153,96 @@ def check_sparse():
                           q, pk, pv, blocks, key_positions=positions, causal=c,
                           return_lse=True, out=out),
                       *reference(q, k, v, causal, mask))
+
+
+# Type, head dimension, lengths of queries and of keys.
+PACKED = ((torch.float16, 64, (1, 130, 70), (200, 1, 69)),
+          (torch.bfloat16, 128, (130, 1, 0, 2000, 128), (70, 300, 20, 2000, 0)),
+          (torch.bfloat16, 64, tuple(range(1, 200, 7)), tuple(range(1, 200, 7))))
+
+
+def check_packed(cases=PACKED):
+    """Sequences of different lengths in one launch."""
+    for dtype, dim, lengths_q, lengths_k in cases:
+        offsets_q, offsets_k = (
+            torch.tensor([0, *n], device="cuda").cumsum(0).int()
+            for n in (lengths_q, lengths_k))
+        q, k, v = make(1, 8, 2, sum(lengths_q), sum(lengths_k), dim, dtype)
+        # What is not a number in a sequence stays there.
+        last = slice(int(offsets_k[-2]), int(offsets_k[-1]))
+        for causal in (True, False):
+            def call(out, values=v):
+                return pbs_mlir.dense_attention(
+                    q, k, values, causal=causal, return_lse=True, out=out,
+                    cu_seqlens_q=offsets_q, cu_seqlens_k=offsets_k)
+
+            parts = [reference(q[:, :, a:b], k[:, :, c:d], v[:, :, c:d], causal)
+                     for a, b, c, d in zip(*(
+                         x.tolist() for o in (offsets_q, offsets_k)
+                         for x in (o[:-1], o[1:])))]
+            name = f"packed {dtype} D={dim} causal={causal} {len(lengths_q)} sequences"
+            check(name, q, k, v, call, *(torch.cat(x, 2) for x in zip(*parts)))
+            poisoned = v.clone()
+            poisoned[:, :, last] = torch.nan
+            outs = [(torch.zeros_like(q),
+                     torch.zeros(q.shape[:3], device="cuda")) for _ in range(2)]
+            call(outs[0])
+            call(outs[1], poisoned)
+            torch.cuda.synchronize()
+            rows = slice(0, int(offsets_q[-2]))
+            expect(name, torch.equal(outs[0][0][:, :, rows],
+                                     outs[1][0][:, :, rows]),
+                   "NaN of a sequence reached another")
+
+
+def check_devices():
+    """A program on every device, also from several threads at once."""
+    count = torch.cuda.device_count()
+    results["devices"] = count
+    outputs = [None] * count
+    q, k, v = make(1, 8, 2, 1000, 1500, 128, torch.bfloat16)
+
+    def work(i):
+        tensors = [x.to(f"cuda:{i}") for x in (q, k, v)]
+        for _ in range(10):
+            outputs[i] = pbs_mlir.dense_attention(*tensors)
+        torch.cuda.synchronize(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected, _ = reference(q, k, v, True)
+    for i, output in enumerate(outputs):
+        expect("devices", output is not None and output.device.index == i and
+               torch.equal(output.cpu(), outputs[0].cpu()), f"device {i}")
+    error = (outputs[0].double() - expected).norm(dim=-1) / expected.norm(dim=-1)
+    expect("devices", error.max().item() <= EXTRA[q.dtype], "wrong result")
+
+
+def time_packed(rounds):
+    """One launch of packed sequences beside a launch for each."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(100, 4000, (32,), generator=generator)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+    bounds = offsets.tolist()
+    offsets = offsets.int().cuda()
+    q, k, v = make(1, 32, 8, bounds[-1], bounds[-1], 128, torch.bfloat16)
+    out = torch.empty_like(q)
+
+    def packed():
+        pbs_mlir.dense_attention(q, k, v, cu_seqlens_q=offsets, out=out)
+
+    def separate():
+        for a, b in zip(bounds, bounds[1:]):
+            pbs_mlir.dense_attention(q[:, :, a:b], k[:, :, a:b], v[:, :, a:b],
+                                     out=out[:, :, a:b])
+
+    results["packed"] = {
+        "what": "causal, 32/8 heads, D=128, bf16, 32 sequences of 100 to 4000",
+        "tokens": bounds[-1],
+        "times": compare({"packed": packed, "separate": separate}, rounds)}
 
 
 def expect_error(name, error, words, function, *args, **kwargs):
@@ -336,6 +429,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--small", action="store_true",
                         help="a few checks only, for compute-sanitizer")
+    parser.add_argument("--devices", action="store_true",
+                        help="all devices at once only")
+    parser.add_argument("--packed", action="store_true",
+                        help="packed sequences only")
     args = parser.parse_args()
     if args.small:
         q, k, v = make(1, 4, 2, 300, 400, 128, torch.bfloat16)
@@ -348,14 +445,23 @@ def main():
         check("sparse", q, k, v, lambda out: pbs_mlir.sparse_attention(
             q, pk, pv, blocks, key_positions=positions, return_lse=True,
             out=out), *reference(q, k, v, True, mask))
+        check_packed(PACKED[:1])
+    elif args.devices:
+        check_devices()
+    elif args.packed:
+        check_packed()
+        time_packed(args.rounds)
     else:
         check_dense()
         check_sparse()
+        check_packed()
+        check_devices()
         check_errors()
         check_graph_and_threads()
         time_host()
         time_compile()
         time_dense(args.rounds)
+        time_packed(args.rounds)
     results["environment"] = environment(args.commit)
     results["failures"] = failures
     with open(args.output, "w", encoding="utf-8") as file:

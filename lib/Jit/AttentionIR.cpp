@@ -98,6 +98,7 @@ private:
   void emitPermuted();
   void emitSparse();
   void emitDense();
+  void emitPacked();
 
   pbs_attention_config config;
   std::string q, k, lse, kv, list, positions;
@@ -126,7 +127,8 @@ std::string Emitter::check() const {
         atLeast("count", 0, config.count)})
     if (!error.empty())
       return error;
-  if (config.kind < PBS_ATTENTION_PERMUTED || config.kind > PBS_ATTENTION_DENSE)
+  if (config.kind < PBS_ATTENTION_PERMUTED ||
+      config.kind > PBS_ATTENTION_PACKED)
     return "unknown kind of attention " + std::to_string(config.kind);
   if (config.dtype < PBS_F32 || config.dtype > PBS_I32 || !nameOf(config.dtype))
     return "expected dtype f32, f16 or bf16, got number " +
@@ -312,6 +314,20 @@ void Emitter::emitDense() {
     addResult("lse", "%lse", lse);
 }
 
+void Emitter::emitPacked() {
+  const std::string offsets = "tensor<?xi32>";
+  addArgument("query_offsets", offsets);
+  addArgument("key_offsets", offsets);
+  line("%output, %lse = pbs.packed_attention %q, %k, %v, %query_offsets, "
+       "%key_offsets" +
+       attributes(config.causal ? "causal" : ""));
+  line("  : (" + q + ", " + k + ", " + k + ", " + offsets + ", " + offsets +
+       ") -> (" + q + ", " + lse + ")");
+  addResult("output", "%output", q);
+  if (wants(PBS_OUTPUT_LSE))
+    addResult("lse", "%lse", lse);
+}
+
 std::string Emitter::emit() {
   const char *dtype = nameOf(config.dtype);
   q = tensor("?x" + heads() + "x?x" + dim(), dtype);
@@ -336,6 +352,9 @@ std::string Emitter::emit() {
     break;
   case PBS_ATTENTION_DENSE:
     emitDense();
+    break;
+  case PBS_ATTENTION_PACKED:
+    emitPacked();
     break;
   }
   if (wants(PBS_OUTPUT_BLOCK_LIST)) {

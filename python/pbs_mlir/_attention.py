@@ -115,12 +115,71 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
 
 
 def dense_attention(q, k, v, *, causal=True, scale=None, return_lse=False,
-                    out=None, num_threads=None):
-    """Dense attention; arguments as in `attention`."""
+                    out=None, num_threads=None, cu_seqlens_q=None,
+                    cu_seqlens_k=None):
+    """Dense attention; arguments as in `attention`.
+
+    With `cu_seqlens_q`, int32 [S + 1], q, k and v of batch size 1 hold S
+    sequences one after the other: sequence s has the query rows from
+    cu_seqlens_q[s] to before cu_seqlens_q[s + 1], and the keys and values that
+    `cu_seqlens_k`, by default the same, says. A sequence sees itself only.
+    """
+    if cu_seqlens_q is not None:
+        return _packed_attention(
+            q, k, v, cu_seqlens_q,
+            cu_seqlens_q if cu_seqlens_k is None else cu_seqlens_k, causal,
+            scale, return_lse, out, num_threads)
+    if cu_seqlens_k is not None:
+        raise _library.InvalidArgumentError(
+            "cu_seqlens_k: expected cu_seqlens_q too")
     program = _get_program(
         **_get_sizes(q, k, v), kind=_library.DENSE, causal=int(causal),
         scale=float(scale or 0), outputs=_library.LSE if return_lse else 0)
     return program(q, k, v, out=_as_outputs(out), num_threads=num_threads)
+
+
+def _packed_attention(q, k, v, offsets_q, offsets_k, causal, scale, return_lse,
+                      out, num_threads):
+    """One launch on CUDA; on the CPU a run for each sequence."""
+    sizes = _get_sizes(q, k, v)
+    if sizes["device"] == _library.CUDA:
+        program = _get_program(
+            **sizes, kind=_library.PACKED, causal=int(causal),
+            scale=float(scale or 0), outputs=_library.LSE if return_lse else 0)
+        return program(q, k, v, offsets_q, offsets_k, out=_as_outputs(out))
+    shape = _tensors.View("q", q).shape
+    offsets = []
+    for name, values, rows in (
+            ("cu_seqlens_q", offsets_q, shape[2]),
+            ("cu_seqlens_k", offsets_k, _tensors.View("k", k).shape[2])):
+        values = numpy.asarray(values)
+        if values.ndim != 1 or values.dtype != numpy.int32:
+            raise _library.InvalidArgumentError(
+                f"{name}: expected int32 [S + 1], got {values.dtype} "
+                f"{list(values.shape)}")
+        if values.size and (values[0] < 0 or values[-1] > rows or
+                            (numpy.diff(values) < 0).any()):
+            raise _library.InvalidArgumentError(
+                f"{name}: expected offsets from 0 to {rows} that do not "
+                f"decrease, got {values.tolist()}")
+        offsets.append(values)
+    if shape[0] != 1 or len(offsets[0]) != len(offsets[1]):
+        raise _library.InvalidArgumentError(
+            "expected packed sequences of batch size 1 and as many offsets for "
+            f"queries as for keys, got batch size {shape[0]}, "
+            f"{len(offsets[0])} and {len(offsets[1])} offsets")
+    if out is None:
+        out = [_tensors.allocate(q, shape, sizes["dtype"])]
+        if return_lse:
+            out.append(_tensors.allocate(q, shape[:3], _library.F32))
+    outputs = _as_outputs(out)
+    for rows, keys in zip(*(zip(o, o[1:]) for o in offsets)):
+        rows, keys = slice(*map(int, rows)), slice(*map(int, keys))
+        dense_attention(q[:, :, rows], k[:, :, keys], v[:, :, keys],
+                        causal=causal, scale=scale, return_lse=return_lse,
+                        out=tuple(x[:, :, rows] for x in outputs),
+                        num_threads=num_threads)
+    return tuple(outputs) if return_lse else outputs[0]
 
 
 def sparse_attention(q, k, v, block_mask, *, key_positions=None, causal=True,

@@ -14,7 +14,7 @@ CPU, CUDA = 1, 2
 # Bits of pbs_output, in the order of the outputs.
 LSE, IMPORTANCE, POSITIONS, SCORES, BLOCK_LIST, STAGES_ONLY = 1, 2, 4, 8, 16, 32
 
-PERMUTED, SPARSE, DENSE = range(3)
+PERMUTED, SPARSE, DENSE, PACKED = range(4)
 TOP_P, TOP_K, REFERENCE_TOP_P = range(3)
 PROXIES = {"last_rows": 0, "strided_rows": 1, "random_rows": 2}
 SHARINGS = {"share_mean": 0, "average_query": 1, "per_query_head": 2}

@@ -68,6 +68,27 @@ def test_dense(causal, sizes):
     numpy.testing.assert_allclose(lse, expected_lse, atol=1e-5)
 
 
+def test_packed_sequences_see_themselves_only():
+    q, k, v = make(queries=331, keys=390)
+    offsets_q = numpy.array([0, 130, 131, 331], "int32")
+    offsets_k = numpy.array([0, 70, 90, 390], "int32")
+    output, lse = pbs_mlir.dense_attention(
+        q, k, v, return_lse=True, cu_seqlens_q=offsets_q,
+        cu_seqlens_k=offsets_k)
+    for s in range(3):
+        rows = slice(offsets_q[s], offsets_q[s + 1])
+        keys = slice(offsets_k[s], offsets_k[s + 1])
+        expected, expected_lse = reference(q[:, :, rows], k[:, :, keys],
+                                           v[:, :, keys])
+        assert row_error(output[:, :, rows], expected) <= bound(q, k)
+        numpy.testing.assert_allclose(lse[:, :, rows], expected_lse, atol=1e-4)
+    for offsets in ((0, 400), (-1, 331), (0, 200, 100)):
+        with pytest.raises(pbs_mlir.InvalidArgumentError,
+                           match="cu_seqlens_q: expected offsets"):
+            pbs_mlir.dense_attention(
+                q, k, v, cu_seqlens_q=numpy.array(offsets, "int32"))
+
+
 @pytest.mark.parametrize("dtype,extra", [("float32", 0), ("float16", 4e-4)])
 def test_everything_selected_is_dense(dtype, extra):
     q, k, v = make(dtype=dtype)

@@ -93,6 +93,57 @@ def test_sparse(causal):
                  *reference(q, k, v, causal, visible))
 
 
+def pack(lengths):
+    return numpy.cumsum([0, *lengths]).astype("int32")
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("dtype,dim", [("bfloat16", 64), ("float16", 128)])
+def test_packed_sequences(dtype, dim, causal):
+    lengths_q, lengths_k = (130, 1, 0, 200, 128), (70, 300, 20, 256, 0)
+    offsets_q, offsets_k = pack(lengths_q), pack(lengths_k)
+    q, k, v = round_to(dtype, *make(queries=offsets_q[-1], keys=offsets_k[-1],
+                                    dim=dim))
+    # What is not a number in a sequence stays there.
+    poisoned = v.copy()
+    poisoned[:, :, offsets_k[3]:offsets_k[4]] = numpy.nan
+    for values in (v, poisoned):
+        outputs = make_outputs(q, dtype)
+        pbs_mlir.dense_attention(
+            *upload(dtype, q, k, values), causal=causal, return_lse=True,
+            out=outputs, cu_seqlens_q=DeviceArray(offsets_q),
+            cu_seqlens_k=DeviceArray(offsets_k))
+        output, lse = (x.numpy() for x in outputs)
+        for s in range(len(lengths_q)):
+            rows = slice(offsets_q[s], offsets_q[s + 1])
+            keys = slice(offsets_k[s], offsets_k[s + 1])
+            if numpy.isnan(values[:, :, keys]).any() or not lengths_q[s]:
+                continue
+            if lengths_k[s]:
+                expected, expected_lse = reference(
+                    q[:, :, rows], k[:, :, keys], values[:, :, keys], causal)
+            else:
+                expected, expected_lse = 0, -numpy.inf
+            numpy.testing.assert_allclose(output[:, :, rows], expected,
+                                          atol=2e-2, rtol=0)
+            numpy.testing.assert_allclose(lse[:, :, rows], expected_lse,
+                                          atol=1e-3, rtol=0)
+
+
+def test_offsets_beyond_the_tensors_touch_nothing_outside():
+    q, k, v = make(queries=100, keys=100)
+    out = make_outputs(q, "bfloat16")[0]
+    for offsets in ((0, 500), (-300, 40), (90, 10), (1 << 30, 1 << 30), (7,)):
+        pbs_mlir.dense_attention(
+            *upload("bfloat16", q, k, v), out=out,
+            cu_seqlens_q=DeviceArray(numpy.array(offsets, "int32")))
+        get_driver().call("cuCtxSynchronize")
+    check(INVALID, "as many sequences", pbs_mlir.dense_attention,
+          *upload("bfloat16", q, k, v), out=out,
+          cu_seqlens_q=DeviceArray(pack((100,))),
+          cu_seqlens_k=DeviceArray(pack((50, 50))))
+
+
 def test_strides_are_taken_as_they_are():
     q, k, v = round_to("bfloat16", *make(queries=130, keys=150))
     outputs = make_outputs(q, "bfloat16")

@@ -198,7 +198,11 @@ typedef enum pbs_attention_kind PBS_INT {
    * [B,Hq,Mb], index i32 [B,Hq,Mb,L]. */
   PBS_ATTENTION_SPARSE = 1,
   /** Dense attention: q, k, v. */
-  PBS_ATTENTION_DENSE = 2
+  PBS_ATTENTION_DENSE = 2,
+  /** Dense attention of sequences that lie one after the other: q, k, v of batch
+   * size 1, query_offsets i32 [S+1], key_offsets i32 [S+1], where each begins;
+   * on CUDA only. */
+  PBS_ATTENTION_PACKED = 3
 } pbs_attention_kind;
 
 typedef enum pbs_stop_rule PBS_INT {

@@ -111,6 +111,14 @@ AttentionEmitter::ConsumerItem AttentionEmitter::readItem(Value round) {
   item.kvHead = field(kWorkKvHead);
   item.count = field(kWorkCount);
   item.masked = field(kWorkMasked);
+  item.queries = param(params.queries);
+  item.keys = param(params.keys);
+  if (spec.packed) {
+    item.batch = zero;
+    item.queryRow = field(kWorkQueryRow);
+    item.queries = field(kWorkQueries);
+    item.keys = field(kWorkKeys);
+  }
   b.mbarArrive(b.gepBytes(b.sharedBase(), shared.workEmpty));
   return item;
 }
@@ -118,9 +126,9 @@ AttentionEmitter::ConsumerItem AttentionEmitter::readItem(Value round) {
 Value AttentionEmitter::emitItem(const ConsumerItem &read, Value step) {
   ConsumerItem item = read;
   item.row0 = b.add(b.mul(item.block, kAttentionBlock), rowInTile);
-  Value keys = param(params.keys);
+  Value keys = item.keys;
   if (spec.causal) {
-    item.limit[0] = b.add(item.row0, b.sub(keys, param(params.queries)));
+    item.limit[0] = b.add(item.row0, b.sub(keys, item.queries));
     item.limit[1] = b.add(item.limit[0], 8);
   } else {
     item.limit[0] = item.limit[1] = b.add(keys, -1);
@@ -469,15 +477,16 @@ void AttentionEmitter::emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
 
   if (spec.writeLse) {
     constexpr float kLn2 = 0.693147180559945f;
-    Value queries = param(params.queries);
     Value base =
         element(params.lse, params.lseStrides, {item.batch, item.head});
+    if (spec.packed)
+      base = b.gepBytes(base, b.mul(b.zext64(item.queryRow), 4));
     Value firstInRow = b.cmp(Cmp::EQ, column, 0);
     for (unsigned h = 0; h < 2; ++h) {
       // -inf + -inf where nothing was visible.
       Value lse = b.fmul(b.fma(m[h], scale, b.lg2(sum[h])), b.cf(kLn2));
       Value at = b.add(item.row0, 8 * h);
-      Value store = b.and_(b.cmp(Cmp::LT, at, queries), firstInRow);
+      Value store = b.and_(b.cmp(Cmp::LT, at, item.queries), firstInRow);
       b.ptxIf("st.global.f32 [$0], $1;",
               {b.gepBytes(base, b.mul(b.zext64(at), 4)), lse}, store);
     }
@@ -492,11 +501,11 @@ void AttentionEmitter::emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
   Value half = b.lshr(lane, 4);
   Value rowAddress = b.add(item.qAddress, b.mul(row, kSwizzleBytes));
   Value swizzle = b.and_(row, 7);
+  Values packed;
+  for (unsigned i = 0; i < scaled.size(); i += 2)
+    packed.push_back(b.pack16(scaled[i], scaled[i + 1], spec.bf16));
   for (unsigned c = 0; c < spec.headDim / kStepK; ++c) {
-    Values regs;
-    for (unsigned q = 0; q < 4; ++q)
-      regs.push_back(b.pack16(scaled[8 * c + 2 * q], scaled[8 * c + 2 * q + 1],
-                              spec.bf16));
+    ArrayRef<Value> regs = ArrayRef<Value>(packed).slice(4 * c, 4);
     constexpr unsigned stepsPerBox = kSwizzleElements / kStepK;
     Value chunk = b.xor_(b.add(half, c % stepsPerBox * 2), swizzle);
     Value at =
@@ -508,10 +517,36 @@ void AttentionEmitter::emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
   // Predicated, not branched: a divergent branch in the persistent loop costs
   // ptxas its knowledge of what is uniform.
   Value firstRow = b.add(b.mul(item.block, kAttentionBlock), b.mul(wg, 64));
+  Value stores = signals;
+  if (spec.packed) {
+    Value isTail = b.cmp(Cmp::GT, b.add(firstRow, 64), item.queries);
+    stores = b.and_(signals, b.xor_(isTail, b.c1(true)));
+    storeTail(item, packed, isTail);
+    firstRow = b.add(item.queryRow, firstRow);
+  }
   for (unsigned i = 0; i < shared.tile / kBoxBytes; ++i)
-    b.tmaStoreIf(param(params.o),
-                 b.intToShared(b.add(item.qAddress, i * kBoxBytes)),
-                 {b.c32(i * kSwizzleElements), firstRow, item.head, item.batch},
-                 signals);
+    b.tmaStoreIf(
+        param(params.o), b.intToShared(b.add(item.qAddress, i * kBoxBytes)),
+        {b.c32(i * kSwizzleElements), firstRow, item.head, item.batch}, stores);
   b.bulkCommit();
+}
+
+/// A bulk store would overwrite the rows of the next sequence.
+void AttentionEmitter::storeTail(const ConsumerItem &item,
+                                 ArrayRef<Value> packed, Value isTail) {
+  auto stride = [&](int dim) { return param(params.outputStrides + dim); };
+  constexpr int64_t kElementBytes = 2;
+  for (unsigned h = 0; h < 2; ++h) {
+    Value row = b.add(item.row0, 8 * h);
+    Value offset = b.add(b.mul(b.zext64(item.head), stride(1)),
+                         b.mul(b.zext64(b.add(item.queryRow, row)), stride(2)));
+    offset = b.add(offset, b.zext64(column));
+    Value address =
+        b.gepBytes(param(params.output), b.mul(offset, kElementBytes));
+    Value store = b.and_(isTail, b.cmp(Cmp::LT, row, item.queries));
+    for (unsigned i = h; i < packed.size(); i += 2)
+      b.ptxIf("st.global.b32 [$0], $1;",
+              {b.gepBytes(address, 8 * (i / 2) * kElementBytes), packed[i]},
+              store);
+  }
 }

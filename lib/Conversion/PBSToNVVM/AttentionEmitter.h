@@ -38,14 +38,18 @@ enum WorkField : unsigned {
   kWorkHead,  ///< query head
   kWorkBatch,
   kWorkKvHead,
-  kWorkCount,  ///< key blocks to visit, at least 1
-  kWorkMasked, ///< how many of them, the first ones, need a mask
-  kWorkFields
+  kWorkCount,   ///< key blocks to visit, at least 1
+  kWorkMasked,  ///< how many of them, the first ones, need a mask
+  kWorkQueries, ///< packed: query rows of the sequence
+  kWorkKeys,    ///< packed: its keys
+  kWorkFields,
+  /// Packed: the sequence's first query row; there is one batch.
+  kWorkQueryRow = kWorkBatch
 };
 
 /// Positions of everything in dynamic shared memory, in bytes.
 struct SharedLayout {
-  SharedLayout(int64_t headDim, unsigned stages);
+  SharedLayout(int64_t headDim, unsigned stages, bool packed);
 
   unsigned tile; ///< bytes of a 128 x D tile
   unsigned stages;
@@ -57,6 +61,7 @@ struct SharedLayout {
   unsigned kFull, kEmpty; ///< one per stage
   unsigned vFull, vEmpty; ///< one per stage
   unsigned workFull, workEmpty;
+  unsigned tail; ///< packed: the last V tile of a sequence has arrived
   unsigned total;
 };
 
@@ -67,6 +72,8 @@ struct AttentionParams {
   int list = -1, listStrides = -1;
   int positions = -1, positionStrides = -1;
   int counter = -1;
+  int output = -1, outputStrides = -1;
+  int queryOffsets = -1, keyOffsets = -1, offsets = -1;
   int batch = -1, heads = -1, kvHeads = -1, queries = -1, keys = -1;
   int scale = -1;
 };
@@ -103,14 +110,27 @@ private:
     /// from `end` on hold no visible key.
     Value full, end;
     Value count, masked;
-    Value listRow; ///< pointer to the bit row
+    Value listRow;       ///< pointer to the bit row
+    Value queries, keys; ///< of the sequence
+    /// Packed: the sequence's first rows; whether there is such an item.
+    Value queryRow, keyRow, exists;
   };
   WorkItem decode(Value index);
+  /// Packed: number of query blocks, or more; some of them do not exist.
+  Value countPackedBlocks();
+  /// Packed: finds the sequence of query block `rank` of all.
+  void locate(WorkItem &item, Value rank);
+  /// Row of K and V in their tensors that block `block` begins at.
+  Value rowOf(const WorkItem &item, Value block);
+  /// Packed: whether block `block` of K and V ends inside the sequence's end.
+  Value isTail(const WorkItem &item, Value block);
+  /// Packed: zeroes the rows of a V tile that belong to the next sequence.
+  void clearTail(const WorkItem &item, Value block, Value tile, Value bar);
   void countListed(WorkItem &item);
   /// Bits of word `word` whose block lies in [begin, end).
   Value rangeMask(Value begin, Value end, Value word);
-  void loadTile(unsigned tiles, int map, unsigned full, unsigned empty,
-                Value step, Value row, Value head, Value batch, Value publish);
+  void loadTile(const WorkItem &item, unsigned tiles, int map, unsigned full,
+                unsigned empty, Value step, Value block, Value publish);
   /// Loads K of `block` at ring step `step`, and V of `previous` at the step
   /// before unless `previous` is -1.
   void loadBlock(const WorkItem &item, Value block, Value previous, Value step);
@@ -123,6 +143,8 @@ private:
   void emitConsumer();
   struct ConsumerItem {
     Value block, head, batch, kvHead, count, masked, round;
+    Value queries, keys; ///< of the sequence
+    Value queryRow;      ///< packed: the sequence's first row
     Value qStage, qAddress, qDesc;
     Value row0;     ///< this thread's first query row; the other is row0 + 8
     Value limit[2]; ///< last visible position (or key index) of each row
@@ -142,6 +164,9 @@ private:
                  bool masked);
   void emitEpilogue(const ConsumerItem &item, ArrayRef<Value> o,
                     ArrayRef<Value> m, ArrayRef<Value> l);
+  /// Packed: stores the rows of a query block that is not full.
+  void storeTail(const ConsumerItem &item, ArrayRef<Value> packed,
+                 Value isTail);
   Values gemmQK(const ConsumerItem &item, Value stage);
   Values gemmPV(ArrayRef<Value> p, Value stage, ArrayRef<Value> o);
   /// Reads the index of the block at `step` and this thread's key position.

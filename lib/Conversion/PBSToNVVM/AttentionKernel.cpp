@@ -20,7 +20,8 @@ using namespace mlir::pbs;
 /// Registers per thread that ptxas starts 384 threads with.
 static constexpr unsigned kRegistersAtStart = 168;
 
-SharedLayout::SharedLayout(int64_t headDim, unsigned stages) : stages(stages) {
+SharedLayout::SharedLayout(int64_t headDim, unsigned stages, bool packed)
+    : stages(stages) {
   tile = unsigned(headDim / kSwizzleElements) * kBoxBytes;
   unsigned next = 0;
   auto take = [&](unsigned bytes) {
@@ -43,6 +44,7 @@ SharedLayout::SharedLayout(int64_t headDim, unsigned stages) : stages(stages) {
   vEmpty = take(stages * 8);
   workFull = take(8);
   workEmpty = take(8);
+  tail = packed ? take(8) : next;
   total = next;
 }
 
@@ -93,6 +95,8 @@ void AttentionEmitter::emit() {
   initAll(shared.vEmpty, shared.stages, 2);
   initAll(shared.workFull, 1, 1);
   initAll(shared.workEmpty, 1, kConsumers);
+  if (spec.packed)
+    initAll(shared.tail, 1, 1);
   b.fenceMbarInit();
   b.fenceProxyAsync();
   b.br(start);
@@ -121,6 +125,9 @@ static LogicalResult verifySpec(Location loc, const AttentionKernelSpec &spec) {
                           << kAttentionBlock << ", got " << spec.segment;
   if (s.stages != 0 && s.stages != 2 && s.stages != 4)
     return emitError(loc) << "expected 2 or 4 stages, got " << s.stages;
+  if (spec.packed && (spec.hasList || spec.hasPositions))
+    return emitError(loc)
+           << "expected packed sequences without lists and positions";
   for (unsigned n : {s.producerRegisters, s.consumerRegisters})
     if (n % 8 || n < 24 || n > 256)
       return emitError(loc)
@@ -143,7 +150,7 @@ mlir::pbs::buildAttentionKernel(OpBuilder &builder, Location loc,
   unsigned stages = spec.schedule.stages;
   if (stages == 0)
     stages = spec.headDim == 64 ? 4 : 2;
-  SharedLayout shared(spec.headDim, stages);
+  SharedLayout shared(spec.headDim, stages, spec.packed);
   const ::pbs::ChipInfo *chip = ::pbs::findChip("sm_90a");
   if (shared.total > chip->sharedBytesPerBlock)
     return emitError(loc) << "expected at most " << chip->sharedBytesPerBlock
@@ -173,6 +180,15 @@ mlir::pbs::buildAttentionKernel(OpBuilder &builder, Location loc,
   if (spec.causal && spec.hasPositions) {
     params.positions = list.pointer(Role::Positions);
     params.positionStrides = list.strides(Role::Positions, 2);
+  }
+  if (spec.packed) {
+    params.queryOffsets = list.pointer(Role::QueryOffsets);
+    params.keyOffsets = list.pointer(Role::KeyOffsets);
+    params.offsets = list.extent(Role::QueryOffsets, 0);
+    if (spec.writeOutput) {
+      params.output = list.pointer(Role::Output);
+      params.outputStrides = list.strides(Role::Output, 3);
+    }
   }
   params.counter = list.pointer(Role::Counter);
   params.batch = list.extent(Role::Query, 0);

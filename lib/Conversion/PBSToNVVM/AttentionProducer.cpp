@@ -31,7 +31,9 @@ void AttentionEmitter::emitProducer() {
   b.enter(work);
   elected = b.elect();
   Value numBlocks =
-      b.lshr(b.add(param(params.queries), kAttentionBlock - 1), 7);
+      spec.packed
+          ? countPackedBlocks()
+          : b.lshr(b.add(param(params.queries), kAttentionBlock - 1), 7);
   batchHeads = b.mul(param(params.batch), param(params.heads));
   groupSize = b.udiv(param(params.heads), param(params.kvHeads));
   if (spec.schedule.headsPerGroup) {
@@ -64,29 +66,45 @@ void AttentionEmitter::emitProducer() {
 
   b.enter(body);
   WorkItem item = decode(index);
-  std::pair<WorkField, Value> fields[] = {
+  auto draw = [&] {
+    return b.ptx32("{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\n"
+                   "mov.b32 $0, 0;\n"
+                   "@p atom.global.add.u32 $0, [$1], 1;\n}",
+                   {param(params.counter), isLane0});
+  };
+  SmallVector<std::pair<WorkField, Value>> fields = {
       {kWorkBlock, item.block}, {kWorkHead, item.head},
       {kWorkBatch, item.batch}, {kWorkKvHead, item.kvHead},
       {kWorkCount, item.count}, {kWorkMasked, item.masked}};
+  if (spec.packed) {
+    fields[kWorkQueryRow].second = item.queryRow;
+    fields.push_back({kWorkQueries, item.queries});
+    fields.push_back({kWorkKeys, item.keys});
+    // Consumers never see an item that does not exist.
+    Block *skip = b.newBlock(), *visit = b.newBlock();
+    b.condBr(item.exists, visit, skip);
+    b.enter(skip);
+    b.br(head, {b.add(b.shflIdx(draw(), zero), grid), step, round});
+    b.enter(visit);
+  }
   for (auto [field, value] : fields)
     b.ptxIf("st.volatile.shared.b32 [$0], $1;", {workSlot(field), value},
             elected);
   b.mbarArriveIf(workFull, elected);
   // Drawn here, so that the latency hides behind this item's loads.
-  Value drawn = b.ptx32("{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\n"
-                        "mov.b32 $0, 0;\n"
-                        "@p atom.global.add.u32 $0, [$1], 1;\n}",
-                        {param(params.counter), isLane0});
+  Value drawn = draw();
 
   Value qStage = b.and_(round, 1), qRound = b.and_(b.lshr(round, 1), 1);
   b.mbarWait(slot(shared.qEmpty, qStage, 8), b.xor_(qRound, 1));
   Value qFull = slot(shared.qFull, qStage, 8);
   b.mbarExpectTxIf(qFull, shared.tile, elected);
+  Value qRow = b.mul(item.block, kAttentionBlock);
+  if (spec.packed)
+    qRow = b.add(item.queryRow, qRow);
   for (unsigned i = 0; i < shared.tile / kBoxBytes; ++i)
     b.tmaLoadIf(b.gepBytes(slot(shared.q, qStage, shared.tile), i * kBoxBytes),
                 param(params.q), qFull,
-                {b.c32(i * kSwizzleElements),
-                 b.mul(item.block, kAttentionBlock), item.head, item.batch},
+                {b.c32(i * kSwizzleElements), qRow, item.head, item.batch},
                 kEvictFirst, elected);
 
   Value nextStep = emitLoads(item, step);
@@ -94,8 +112,10 @@ void AttentionEmitter::emitProducer() {
   b.br(head, {next, nextStep, b.add(round, 1)});
 
   b.enter(done);
-  b.ptxIf("st.volatile.shared.b32 [$0], $1;", {workSlot(kWorkBlock), b.c32(-1)},
-          elected);
+  // Where no item exists, nobody has written the other fields, which are read.
+  for (unsigned field = 0; field < (spec.packed ? kWorkFields : 1u); ++field)
+    b.ptxIf("st.volatile.shared.b32 [$0], $1;", {workSlot(field), b.c32(-1)},
+            elected);
   b.mbarArriveIf(workFull, elected);
   b.br(exit);
   b.enter(exit);
@@ -108,7 +128,9 @@ void AttentionEmitter::emitProducer() {
 AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
   WorkItem item;
   Value queries = param(params.queries), keys = param(params.keys);
-  Value numBlocks = b.lshr(b.add(queries, kAttentionBlock - 1), 7);
+  Value numBlocks = spec.packed
+                        ? countPackedBlocks()
+                        : b.lshr(b.add(queries, kAttentionBlock - 1), 7);
   Value groupItems = b.mul(perGroup, numBlocks);
   Value group = b.udiv(index, groupItems);
   Value inGroup = b.sub(index, b.mul(group, groupItems));
@@ -120,6 +142,13 @@ AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
   item.batch = b.udiv(batchHead, param(params.heads));
   item.head = b.sub(batchHead, b.mul(item.batch, param(params.heads)));
   item.kvHead = b.udiv(item.head, groupSize);
+  if (spec.packed) {
+    locate(item, item.block);
+    queries = item.queries;
+    keys = item.keys;
+  }
+  item.queries = queries;
+  item.keys = keys;
 
   Value numKeyBlocks = b.lshr(b.add(keys, kAttentionBlock - 1), 7);
   Value completeBlocks = b.lshr(keys, 7);
@@ -166,6 +195,105 @@ AttentionEmitter::WorkItem AttentionEmitter::decode(Value index) {
   return item;
 }
 
+/// Block `r` of all belongs to sequence `s` if s is the last with
+/// `offset[s] / 128 + s <= r`: with one block more than its length fills, every
+/// sequence has its own blocks wherever it begins.
+Value AttentionEmitter::countPackedBlocks() {
+  return b.add(b.lshr(param(params.queries), 7), param(params.offsets));
+}
+
+void AttentionEmitter::locate(WorkItem &item, Value rank) {
+  auto offset = [&](int pointer, Value i) {
+    return b.load(b.gepBytes(param(pointer), b.mul(b.zext64(i), 4)), b.i32, 4,
+                  /*invariant=*/true);
+  };
+  auto firstBlock = [&](Value s) {
+    return b.add(b.ashr(offset(params.queryOffsets, s), 7), s);
+  };
+  // The last sequence between `low` and before `high`, by bisection.
+  Block *head = b.newBlock({b.i32, b.i32});
+  Block *body = b.newBlock(), *done = b.newBlock();
+  b.br(head, {zero, b.add(param(params.offsets), -1)});
+  b.enter(head);
+  Value low = head->getArgument(0), high = head->getArgument(1);
+  b.condBr(b.cmp(Cmp::GT, b.sub(high, low), 1), body, done);
+  b.enter(body);
+  Value middle = b.lshr(b.add(low, high), 1);
+  Value isBefore = b.cmp(Cmp::LE, firstBlock(middle), rank);
+  b.br(head,
+       {b.select(isBefore, middle, low), b.select(isBefore, high, middle)});
+  b.enter(done);
+
+  // Offsets are the caller's: nothing is taken from outside of the tensors.
+  // Without a sequence there are no offsets to read either.
+  Value isAny = b.cmp(Cmp::GT, high, 0);
+  auto bounds = [&](int pointer, Value total, Value &begin) {
+    Value address = b.gepBytes(param(pointer), b.mul(b.zext64(low), 4));
+    begin = b.smin(b.smax(b.loadGlobalIf(address, 0, isAny), zero), total);
+    Value end = b.loadGlobalIf(b.gepBytes(address, 4), 0, isAny);
+    return b.sub(b.smin(b.smax(end, begin), total), begin);
+  };
+  item.queries =
+      bounds(params.queryOffsets, param(params.queries), item.queryRow);
+  item.keys = bounds(params.keyOffsets, param(params.keys), item.keyRow);
+  item.block = b.sub(rank, b.add(b.lshr(item.queryRow, 7), low));
+  Value isInside =
+      b.and_(b.cmp(Cmp::GE, item.block, 0),
+             b.cmp(Cmp::LT, b.mul(item.block, kAttentionBlock), item.queries));
+  // All lanes agree; this tells ptxas.
+  item.exists =
+      b.cmp(Cmp::NE, b.uniform(b.select(isInside, b.c32(1), zero)), 0);
+}
+
+Value AttentionEmitter::rowOf(const WorkItem &item, Value block) {
+  Value row = b.mul(block, kAttentionBlock);
+  if (!spec.packed)
+    return row;
+  // Past the sequence, past the tensor: the tile is filled with zeros.
+  return b.select(b.cmp(Cmp::LT, row, item.keys), b.add(item.keyRow, row),
+                  b.add(param(params.keys), kAttentionBlock));
+}
+
+/// Their probabilities are 0, but 0 times a NaN of another sequence would not
+/// be. `tail` is back in its first phase afterwards.
+void AttentionEmitter::clearTail(const WorkItem &item, Value block, Value tile,
+                                 Value bar) {
+  Value valid = b.sub(item.keys, b.mul(block, kAttentionBlock));
+  Block *clear = b.newBlock(), *join = b.newBlock();
+  b.condBr(isTail(item, block), clear, join);
+  b.enter(clear);
+  Value tail = b.gepBytes(b.sharedBase(), shared.tail);
+  b.mbarWait(tail, zero);
+  Block *head = b.newBlock({b.i32});
+  Block *body = b.newBlock(), *done = b.newBlock();
+  constexpr unsigned kStoreBytes = 16;
+  b.br(head, {b.mul(valid, kSwizzleBytes)});
+  b.enter(head);
+  Value at = head->getArgument(0);
+  b.condBr(b.cmp(Cmp::LT, at, kBoxBytes), body, done);
+  b.enter(body);
+  Value mine = b.add(at, b.mul(lane, kStoreBytes));
+  for (unsigned i = 0; i < shared.tile / kBoxBytes; ++i)
+    b.ptxIf("st.shared.v4.b32 [$0], {$1, $1, $1, $1};",
+            {b.gepBytes(b.gepBytes(tile, mine), i * kBoxBytes), zero},
+            b.cmp(Cmp::LT, mine, kBoxBytes));
+  b.br(head, {b.add(at, 32 * kStoreBytes)});
+  b.enter(done);
+  // wgmma reads through the async proxy (PTX ISA, "Async proxy").
+  b.fenceProxyAsync();
+  b.syncWarp();
+  b.mbarArriveIf(tail, elected);
+  b.mbarArriveIf(bar, elected);
+  b.br(join);
+  b.enter(join);
+}
+
+Value AttentionEmitter::isTail(const WorkItem &item, Value block) {
+  Value valid = b.sub(item.keys, b.mul(block, kAttentionBlock));
+  return b.and_(b.cmp(Cmp::GT, valid, 0),
+                b.cmp(Cmp::LT, valid, kAttentionBlock));
+}
+
 Value AttentionEmitter::rangeMask(Value begin, Value end, Value word) {
   // Bits below x, clamped to the word; 64-bit so that a shift by 32 is defined.
   auto below = [&](Value x) {
@@ -199,9 +327,9 @@ void AttentionEmitter::countListed(WorkItem &item) {
   item.count = b.add(b.reduxAdd(nFull), item.masked);
 }
 
-void AttentionEmitter::loadTile(unsigned tiles, int map, unsigned full,
-                                unsigned empty, Value step, Value block,
-                                Value head, Value batch, Value publish) {
+void AttentionEmitter::loadTile(const WorkItem &item, unsigned tiles, int map,
+                                unsigned full, unsigned empty, Value step,
+                                Value block, Value publish) {
   Value stage = stageOf(step);
   b.mbarWait(slot(empty, stage, 8), b.xor_(roundOf(step), 1));
   // The arrival below releases the index to whoever waits for the tile.
@@ -209,26 +337,32 @@ void AttentionEmitter::loadTile(unsigned tiles, int map, unsigned full,
     b.ptxIf("st.volatile.shared.b32 [$0], $1;",
             {slot(shared.index, b.and_(step, kIndexRing - 1), 4), publish},
             elected);
-  Value bar = slot(full, stage, 8);
-  b.mbarExpectTxIf(bar, shared.tile, elected);
-  Value dst = slot(tiles, stage, shared.tile);
+  Value bar = slot(full, stage, 8), dst = slot(tiles, stage, shared.tile);
+  Value arrives = bar;
+  bool clears = spec.packed && map == params.v;
+  if (clears)
+    arrives = b.select(isTail(item, block),
+                       b.gepBytes(b.sharedBase(), shared.tail), bar);
+  b.mbarExpectTxIf(arrives, shared.tile, elected);
+  Value row = rowOf(item, block);
   for (unsigned i = 0; i < shared.tile / kBoxBytes; ++i)
-    b.tmaLoadIf(b.gepBytes(dst, i * kBoxBytes), param(map), bar,
-                {b.c32(i * kSwizzleElements), b.mul(block, kAttentionBlock),
-                 head, batch},
+    b.tmaLoadIf(b.gepBytes(dst, i * kBoxBytes), param(map), arrives,
+                {b.c32(i * kSwizzleElements), row, item.kvHead, item.batch},
                 kEvictLast, elected);
+  if (clears)
+    clearTail(item, block, dst, bar);
 }
 
 void AttentionEmitter::loadBlock(const WorkItem &item, Value block,
                                  Value previous, Value step) {
-  loadTile(shared.k, params.k, shared.kFull, shared.kEmpty, step, block,
-           item.kvHead, item.batch, /*publish=*/block);
+  loadTile(item, shared.k, params.k, shared.kFull, shared.kEmpty, step, block,
+           /*publish=*/block);
   // V of a block is needed only after K of the next.
   Block *load = b.newBlock(), *join = b.newBlock();
   b.condBr(b.cmp(Cmp::GE, previous, 0), load, join);
   b.enter(load);
-  loadTile(shared.v, params.v, shared.vFull, shared.vEmpty, b.add(step, -1),
-           previous, item.kvHead, item.batch, /*publish=*/{});
+  loadTile(item, shared.v, params.v, shared.vFull, shared.vEmpty,
+           b.add(step, -1), previous, /*publish=*/{});
   b.br(join);
   b.enter(join);
 }
@@ -242,14 +376,13 @@ Value AttentionEmitter::emitLoads(const WorkItem &item, Value step) {
   Block *none = b.newBlock(), *join = b.newBlock({b.i32});
   b.condBr(b.cmp(Cmp::LT, last, 0), none, {}, join, last);
   b.enter(none);
-  Value numKeyBlocks =
-      b.lshr(b.add(param(params.keys), kAttentionBlock - 1), 7);
+  Value numKeyBlocks = b.lshr(b.add(item.keys, kAttentionBlock - 1), 7);
   Value outside = b.add(numKeyBlocks, 1);
   loadBlock(item, outside, b.c32(-1), step);
   b.br(join, outside);
   b.enter(join);
-  loadTile(shared.v, params.v, shared.vFull, shared.vEmpty, b.add(end, -1),
-           join->getArgument(0), item.kvHead, item.batch, /*publish=*/{});
+  loadTile(item, shared.v, params.v, shared.vFull, shared.vEmpty,
+           b.add(end, -1), join->getArgument(0), /*publish=*/{});
   return end;
 }
 

@@ -51,6 +51,7 @@ private:
   using Sizes = SmallVector<AffineExpr>;
 
   LogicalResult convert(AttentionOp op);
+  LogicalResult convert(PackedAttentionOp op);
   LogicalResult convert(SparseAttentionOp op);
   LogicalResult convert(BlockListFromIndicesOp op);
   LogicalResult convert(FullBlockListOp op);
@@ -158,10 +159,16 @@ LogicalResult KernelConverter::convertAttention(AttentionKernelSpec spec,
                                                 Value query,
                                                 std::optional<APFloat> scale) {
   using Role = AttentionRole;
-  if (!compute->getRegion(0).empty())
+  if (llvm::any_of(compute->getRegions(),
+                   [](Region &region) { return !region.empty(); }))
     return compute->emitOpError(
         "has a score region, for which there is code by way of tiles only (see "
         "convert-pbs-to-tile)");
+  // The softmax scales the largest product, which has to be the largest score.
+  if (scale && (scale->isNegative() || scale->isZero()))
+    return compute->emitOpError()
+           << "expected a positive scale for this code for sm_90a, got "
+           << scale->convertToDouble();
   auto type = cast<RankedTensorType>(query.getType());
   Type element = type.getElementType();
   if (!element.isF16() && !element.isBF16())
@@ -181,8 +188,12 @@ LogicalResult KernelConverter::convertAttention(AttentionKernelSpec spec,
       buildAttentionKernel(builder, compute->getLoc(), spec);
   if (failed(info))
     return failure();
-  AffineExpr items = getExtent(Role::Query, 0) * getExtent(Role::Query, 1) *
-                     getExtent(Role::Query, 2).ceilDiv(kBlock);
+  // Each packed sequence has at most one query block that is not full.
+  AffineExpr blocks = spec.packed ? getExtent(Role::Query, 2).floorDiv(kBlock) +
+                                        getExtent(Role::QueryOffsets, 0)
+                                  : getExtent(Role::Query, 2).ceilDiv(kBlock);
+  AffineExpr items =
+      getExtent(Role::Query, 0) * getExtent(Role::Query, 1) * blocks;
   AffineExpr processors = builder.getAffineSymbolExpr(kernel.getNumDims());
   setCode(*info, {items, processors},
           scale ? scale->convertToDouble()
@@ -197,6 +208,19 @@ LogicalResult KernelConverter::convert(AttentionOp op) {
   bindArgument(Role::Value, 2);
   AttentionKernelSpec spec;
   spec.causal = op.getCausal();
+  return convertAttention(spec, op.getQuery(), op.getScale());
+}
+
+LogicalResult KernelConverter::convert(PackedAttentionOp op) {
+  using Role = AttentionRole;
+  bindArgument(Role::Query, 0);
+  bindArgument(Role::Key, 1);
+  bindArgument(Role::Value, 2);
+  bindArgument(Role::QueryOffsets, 3);
+  bindArgument(Role::KeyOffsets, 4);
+  AttentionKernelSpec spec;
+  spec.causal = op.getCausal();
+  spec.packed = true;
   return convertAttention(spec, op.getQuery(), op.getScale());
 }
 
@@ -285,15 +309,16 @@ LogicalResult KernelConverter::convert(KVFromPositionsOp op) {
 
 LogicalResult KernelConverter::convert() {
   return llvm::TypeSwitch<Operation *, LogicalResult>(compute)
-      .Case<AttentionOp, SparseAttentionOp, BlockListFromIndicesOp,
-            FullBlockListOp, KVFromPositionsOp>(
+      .Case<AttentionOp, PackedAttentionOp, SparseAttentionOp,
+            BlockListFromIndicesOp, FullBlockListOp, KVFromPositionsOp>(
           [&](auto op) { return convert(op); })
       .Default([](Operation *op) {
         return op->emitOpError(
             "has no code for sm_90a; there is code for pbs.attention, "
-            "pbs.sparse_attention, pbs.block_list_from_indices, "
-            "pbs.full_block_list and pbs.kv_from_positions, and by way of "
-            "convert-pbs-to-tile for pbs.pool");
+            "pbs.packed_attention, pbs.sparse_attention, "
+            "pbs.block_list_from_indices, pbs.full_block_list and "
+            "pbs.kv_from_positions, and by way of convert-pbs-to-tile for "
+            "pbs.pool");
       });
 }
 

@@ -43,3 +43,14 @@ plan.kernel @score(%q: tensor<1x4x?x64xbf16>) -> tensor<1x4x?x64xbf16> {
     -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
   plan.return %o : tensor<1x4x?x64xbf16>
 }
+
+// -----
+
+plan.kernel @packed_scale(%q: tensor<1x4x?x64xf16>, %k: tensor<1x2x?x64xf16>,
+                          %s: tensor<?xi32>) -> tensor<1x4x?x64xf16> {
+  // expected-error @below {{expected a positive scale for this code for sm_90a, got -1}}
+  %o, %l = pbs.packed_attention %q, %k, %k, %s, %s {scale = -1.0}
+    : (tensor<1x4x?x64xf16>, tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>, tensor<?xi32>, tensor<?xi32>)
+    -> (tensor<1x4x?x64xf16>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x64xf16>
+}

@@ -583,3 +583,23 @@ func.func @score_isolated(%q: tensor<1x2x?x64xf32>, %bias: f32) {
     -> (tensor<1x2x?x64xf32>, tensor<1x2x?xf32>)
   return
 }
+
+// -----
+
+func.func @packed_batch(%q: tensor<2x4x?x64xf16>, %k: tensor<2x2x?x64xf16>, %s: tensor<?xi32>) {
+  // expected-error @below {{expected packed sequences of batch size 1, got 2 and 1}}
+  %o, %l = pbs.packed_attention %q, %k, %k, %s, %s
+    : (tensor<2x4x?x64xf16>, tensor<2x2x?x64xf16>, tensor<2x2x?x64xf16>, tensor<?xi32>, tensor<?xi32>)
+    -> (tensor<2x4x?x64xf16>, tensor<2x4x?xf32>)
+  return
+}
+
+// -----
+
+func.func @packed_offsets(%q: tensor<1x4x?x64xf16>, %k: tensor<1x2x?x64xf16>, %s: tensor<3xi32>, %t: tensor<4xi32>) {
+  // expected-error @below {{expected offsets of as many sequences for queries as for keys, got 3 and 4}}
+  %o, %l = pbs.packed_attention %q, %k, %k, %s, %t
+    : (tensor<1x4x?x64xf16>, tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>, tensor<3xi32>, tensor<4xi32>)
+    -> (tensor<1x4x?x64xf16>, tensor<1x4x?xf32>)
+  return
+}

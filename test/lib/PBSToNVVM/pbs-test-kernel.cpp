@@ -42,6 +42,7 @@ static cl::opt<bool> causal("causal");
 static cl::opt<bool> positions("positions");
 static cl::opt<int64_t> segment("segment", cl::init(0));
 static cl::opt<bool> list("list");
+static cl::opt<bool> packed("packed");
 static cl::opt<bool> noLse("no-lse");
 static cl::opt<unsigned> headsPerGroup("heads-per-group", cl::init(0));
 static cl::opt<bool> late("late-rescale");
@@ -150,6 +151,7 @@ static LogicalResult run() {
     spec.hasPositions = positions;
     spec.segment = segment;
     spec.hasList = list;
+    spec.packed = packed;
     spec.writeLse = !noLse;
     spec.schedule.lateRescale = late;
     spec.schedule.anchor = anchor;

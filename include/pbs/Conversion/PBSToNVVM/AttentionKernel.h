@@ -44,14 +44,16 @@ struct AttentionSchedule {
 
 /// Buffers of the kernel.
 enum class AttentionRole : unsigned {
-  Query,     ///< [B,Hq,M,D]
-  Key,       ///< [B,Hk,N,D]
-  Value,     ///< [B,Hk,N,D]
-  Output,    ///< [B,Hq,M,D]
-  Lse,       ///< f32 [B,Hq,M]
-  List,      ///< i32 [B,Hq,Mb,ceil(Nb/32)]
-  Positions, ///< i32 [B,Hk,N]
-  Counter    ///< i32 [1], zero before each launch
+  Query,        ///< [B,Hq,M,D]
+  Key,          ///< [B,Hk,N,D]
+  Value,        ///< [B,Hk,N,D]
+  Output,       ///< [B,Hq,M,D]
+  Lse,          ///< f32 [B,Hq,M]
+  List,         ///< i32 [B,Hq,Mb,ceil(Nb/32)]
+  Positions,    ///< i32 [B,Hk,N]
+  Counter,      ///< i32 [1], zero before each launch
+  QueryOffsets, ///< i32 [S+1], packed sequences
+  KeyOffsets    ///< i32 [S+1], packed sequences
 };
 
 /// What one attention kernel computes. q is [B,Hq,M,D], k and v [B,Hk,N,D] with
@@ -77,6 +79,10 @@ struct AttentionKernelSpec {
   /// Visit only listed blocks: bit c % 32 of word c / 32 of a row of `List`
   /// lists key block c.
   bool hasList = false;
+  /// S sequences of different lengths lie one after the other in tensors of
+  /// batch size 1; `QueryOffsets` and `KeyOffsets` say where. Without lists and
+  /// positions.
+  bool packed = false;
   /// Write the output, the LSE.
   bool writeOutput = true;
   bool writeLse = true;

@@ -129,6 +129,23 @@ void AttentionOp::getShapeConstraints(
   rules.keyAndValue(operands[1], operands[2]);
 }
 
+void PackedAttentionOp::inferSymbolicShapes(
+    ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
+  inferAttention(operands[0], results);
+}
+
+void PackedAttentionOp::getShapeConstraints(
+    ArrayRef<SymbolicShape> operands,
+    SmallVectorImpl<ShapeConstraint> &constraints) {
+  Rules rules(constraints);
+  rules.queryAndKey(operands[0], operands[1]);
+  rules.keyAndValue(operands[1], operands[2]);
+  rules.equal(operands[0][0], constant(1, operands[0][0]),
+              "packed sequences of batch size 1");
+  rules.equal(operands[3][0], operands[4][0],
+              "offsets of as many sequences for queries as for keys");
+}
+
 void PermutedAttentionOp::inferSymbolicShapes(
     ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
   inferAttention(operands[0], results);

@@ -158,6 +158,11 @@ LogicalResult AttentionOp::verify() {
                          getScale());
 }
 
+LogicalResult PackedAttentionOp::verify() {
+  return verifyAttention(*this, getQuery(), getOutput(), {getKey(), getValue()},
+                         getScale());
+}
+
 LogicalResult PermutedAttentionOp::verify() {
   if (getSegment() % getKeyBlock())
     return emitOpError() << "expected the segment to be a multiple of the key "

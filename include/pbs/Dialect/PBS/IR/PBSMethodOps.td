@@ -275,6 +275,48 @@ def PBS_PermuteKVOp : PBS_ComputeOp<"permute_kv"> {
 }
 
 //===----------------------------------------------------------------------===//
+// packed_attention
+//===----------------------------------------------------------------------===//
+
+def PBS_PackedAttentionOp : PBS_ComputeOp<"packed_attention"> {
+  let summary = "Dense attention of sequences packed one after the other";
+  let description = [{
+    `pbs.attention` of each of S sequences with itself, where the queries of all
+    sequences lie one after the other in `query [1, Hq, M, D]`, their keys and
+    values in `key` and `value [1, Hkv, N, D]`. The offsets, `[S + 1]`, say where:
+    sequence `s` has the query rows from `query_offsets[s]` to before
+    `query_offsets[s + 1]`, and keys likewise. Offsets do not decrease; what
+    they would take from outside of the tensors is not there. A query row of a
+    sequence with `m` queries and `n` keys has position `i + (n - m)` in it.
+    Rows of no sequence are not written.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>,
+                       %k: tensor<1x8x?x128xbf16>,
+                       %v: tensor<1x8x?x128xbf16>,
+                       %q_offsets: tensor<?xi32>, %k_offsets: tensor<?xi32>) {
+      %o, %lse = pbs.packed_attention %q, %k, %v, %q_offsets, %k_offsets {causal}
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>,
+           tensor<1x8x?x128xbf16>, tensor<?xi32>, tensor<?xi32>)
+        -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
+      return
+    }
+    ```
+  }];
+  let arguments = (ins
+    PBS_Tensor:$query,
+    PBS_Tensor:$key,
+    PBS_Tensor:$value,
+    PBS_IndexTensor1:$query_offsets,
+    PBS_IndexTensor1:$key_offsets,
+    UnitAttr:$causal,
+    OptionalAttr<F64Attr>:$scale);
+  let results = (outs PBS_Tensor:$output, PBS_RowTensor:$lse);
+}
+
+//===----------------------------------------------------------------------===//
 // permuted_attention
 //===----------------------------------------------------------------------===//
 
