@@ -1,5 +1,5 @@
-// RUN: pbs-opt %s --pbs-to-nvvm | FileCheck %s
-// RUN: pbs-opt %s --pbs-to-nvvm | pbs-opt | FileCheck %s
+// RUN: pbs-opt %s --pbs-to-nvvm=tile=false | FileCheck %s
+// RUN: pbs-opt %s --pbs-to-nvvm=tile=false | pbs-opt | FileCheck %s
 
 // One kernel of the plan for each op; grids of the persistent kernel are bounded
 // by the number of multiprocessors, the last symbol.
@@ -40,8 +40,8 @@ func.func @lists(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
 // By way of tiles: attention is made from a tile.func, the small kernels around
 // lists are not, and nothing of the level is left.
 
-// RUN: pbs-opt %s --pbs-to-nvvm=tile=true | FileCheck %s --check-prefix=TILE
-// RUN: pbs-opt %s --pbs-to-nvvm="tile=true schedule=single stages=2" | FileCheck %s --check-prefix=SINGLE
+// RUN: pbs-opt %s --pbs-to-nvvm | FileCheck %s --check-prefix=TILE
+// RUN: pbs-opt %s --pbs-to-nvvm="schedule=single stages=2" | FileCheck %s --check-prefix=SINGLE
 
 // TILE: plan.kernel @kv_from_positions
 // TILE-SAME: #plan.cuda_code<@gpu::@kv_from_positions

@@ -47,7 +47,7 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "tile",
       llvm::cl::desc("Make all kernels by way of tiles that can be made so, "
                      "and not only those that cannot be made otherwise"),
-      llvm::cl::init(false)};
+      llvm::cl::init(true)};
   Option<int64_t> consumers{*this, "consumers",
                             llvm::cl::desc("Tiles: warpgroups that compute"),
                             llvm::cl::init(-1)};
