@@ -9,6 +9,8 @@
 #include "Core/Numerics.h"
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <random>
@@ -21,6 +23,8 @@ namespace {
 constexpr unsigned kBlock = 128;
 /// Shared memory that every form of the kernel has enough of.
 constexpr size_t kSharedBytes = 198 * 1024;
+
+double noNaN(double x) { return x == x ? x : INFINITY; }
 
 /// A tensor [batch, heads, rows, dim] of 16-bit floats in device memory.
 struct Tensor {
@@ -52,8 +56,9 @@ public:
     makePositions();
     setParams();
     AttentionRun result;
-    result.report = kernel->launch({c.grid}, {384}, kSharedBytes, params.data(),
-                                   memory, options, &result.statistics);
+    result.report = kernel->launch(
+        {std::min(c.grid, c.batch * c.heads * queryBlocks())}, {384},
+        kSharedBytes, params.data(), memory, options, &result.statistics);
     result.counter = *reinterpret_cast<unsigned *>(counter);
     if (!result.report)
       compare(result);
@@ -161,7 +166,7 @@ private:
       push(uint64_t(c.keys));
     }
     counter = memory.allocate(4);
-    std::memset(reinterpret_cast<void *>(counter), 0, 4);
+    std::memcpy(reinterpret_cast<void *>(counter), &c.counterStart, 4);
     push(counter);
     push(c.batch);
     push(c.heads);
@@ -207,14 +212,14 @@ private:
     for (unsigned d = 0; d < c.headDim; ++d) {
       double want = total > 0 ? row[d] / total : 0;
       double error = std::fabs(fromBits(o.data()[o.at(b, h, r) + d]) - want);
-      result.error = error <= result.error ? result.error : error;
+      result.error = std::max(result.error, noNaN(error));
     }
     if (!c.lse)
       return;
     double want = total > 0 ? most + std::log(total) : -INFINITY;
     float got = reinterpret_cast<float *>(lse)[bh * c.queries + r];
     double error = got == want ? 0 : std::fabs(got - want);
-    result.lseError = error <= result.lseError ? result.lseError : error;
+    result.lseError = std::max(result.lseError, noNaN(error));
   }
 
   /// Every seventh row, and the last.
@@ -239,6 +244,20 @@ private:
 };
 
 } // namespace
+
+std::string pbs::emu::test::makeKernel(const std::string &arguments) {
+  const char *tool = std::getenv("PBS_TEST_KERNEL");
+  std::string command = std::string(tool ? tool : "pbs-test-kernel") + " " +
+                        arguments + " --emit=ptx";
+  FILE *pipe = popen(command.c_str(), "r");
+  if (!pipe)
+    return "";
+  std::string text;
+  char part[4096];
+  while (size_t count = fread(part, 1, sizeof(part), pipe))
+    text.append(part, count);
+  return pclose(pipe) == 0 ? text : "";
+}
 
 AttentionRun pbs::emu::test::runAttention(const Module &module,
                                           const AttentionCase &c,

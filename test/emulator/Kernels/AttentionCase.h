@@ -24,7 +24,10 @@ struct AttentionCase {
   bool bf16 = true, causal = false, positions = false, list = false, lse = true;
   /// Keys move inside segments of this size (multiple of 128).
   unsigned segment = 128;
+  /// Blocks, at most one for each work item.
   unsigned grid = 2;
+  /// Of the work counter, which is to be 0.
+  unsigned counterStart = 0;
   uint32_t dataSeed = 1;
 };
 
@@ -33,10 +36,16 @@ struct AttentionRun {
   Statistics statistics;
   /// Largest error of an output element, of an LSE.
   double error = 0, lseError = 0;
+  /// Bounds of what 16-bit inputs, probabilities and outputs explain.
+  bool isRight() const { return error < 0.02 && lseError < 1e-4; }
   unsigned counter = 0; ///< work items drawn
 };
 
-/// Compiles nothing: runs `ptx`, whose kernel is "attention".
+/// PTX of pbs-test-kernel called with `arguments`. The variable PBS_TEST_KERNEL
+/// names the tool.
+std::string makeKernel(const std::string &arguments);
+
+/// Runs the only kernel of the module.
 AttentionRun runAttention(const Module &module, const AttentionCase &c,
                           const LaunchOptions &options);
 
