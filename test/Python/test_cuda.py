@@ -198,8 +198,9 @@ def test_bad_lists():
 
     wrong = index.copy()
     wrong[0, 2, 1, 0] = 99
-    check(pbs_mlir.InvalidDataError, "99", run, count, wrong)
-    check(pbs_mlir.InvalidDataError, "once", run, count + 1, index)
+    check(pbs_mlir.InvalidDataError, "99 in row 7 of", run, count, wrong)
+    check(pbs_mlir.InvalidDataError, "once, got 0 again in row 0", run,
+          count + 1, index)
     # Without a check nothing is touched out of bounds.
     run(count, wrong, checked=False)
     get_driver().call("cuCtxSynchronize")

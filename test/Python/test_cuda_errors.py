@@ -27,20 +27,20 @@ IR = (pathlib.Path(__file__).parents[1] / "Tools/Inputs/lists.mlir").read_text(
 class HostArray(DeviceArray):
     """Memory of the host that says it is the device's, as the fake's is."""
 
-    def __init__(self, shape, dtype="bfloat16"):
+    def __init__(self, shape, dtype="bfloat16", is_null=False):
         # pylint: disable=super-init-not-called
         self.shape, self.dtype = shape, dtype
         self.memory = numpy.zeros(4 * numpy.prod(shape, dtype=int) + 16, "uint8")
         start = self.memory.ctypes.data
-        self.address = ctypes.c_uint64(start + -start % 16)
+        self.address = ctypes.c_uint64(0 if is_null else start + -start % 16)
         self._describe(None, 0)
 
     def __del__(self):
         pass
 
 
-def run(program, **options):
-    q, k = HostArray((1, 4, 200, 64)), HostArray((1, 2, 200, 64))
+def run(program, null_q=False, **options):
+    q, k = HostArray((1, 4, 200, 64), is_null=null_q), HostArray((1, 2, 200, 64))
     count = HostArray((1, 4, 2), "int32")
     index = HostArray((1, 4, 2, 2), "int32")
     outputs = HostArray(q.shape), HostArray(q.shape[:3], "float32")
@@ -126,6 +126,12 @@ def test_no_device(monkeypatch, program):
     monkeypatch.setenv("FAKE_CUDA_DEVICES", "0")
     with pytest.raises(pbs_mlir.PbsError, match="one of 0 CUDA devices.*0"):
         run(program)
+
+
+def test_null_pointers(program):
+    with pytest.raises(pbs_mlir.InvalidArgumentError,
+                       match="argument '.*': expected data, got null"):
+        run(program, null_q=True)
 
 
 def test_other_chip(monkeypatch, program):
