@@ -382,10 +382,10 @@ void Decoder::decodeStatement(const ptx::Statement &s) {
       [] {
         std::unordered_map<std::string_view, DecodeFamily> table;
         for (const auto &list :
-             {integerFamilies(), floatFamilies(), convertFamilies(),
-              memoryFamilies(), atomicFamilies(), warpFamilies(),
-              barrierFamilies(), asyncFamilies(), matrixFamilies(),
-              wgmmaFamilies()})
+             {integerFamilies(), bitFamilies(), floatFamilies(),
+              convertFamilies(), memoryFamilies(), atomicFamilies(),
+              warpFamilies(), barrierFamilies(), asyncFamilies(),
+              matrixFamilies(), wgmmaFamilies()})
           for (const auto &[name, decode] : list)
             table[name] = decode;
         return table;

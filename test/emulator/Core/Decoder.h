@@ -85,6 +85,7 @@ private:
 using DecodeFamily = void (*)(Decoder &);
 using Family = std::tuple<std::string_view, DecodeFamily>;
 std::vector<Family> integerFamilies();
+std::vector<Family> bitFamilies();
 std::vector<Family> floatFamilies();
 std::vector<Family> convertFamilies();
 std::vector<Family> memoryFamilies();
