@@ -212,6 +212,11 @@ static const Bug kBugs[] = {
      R"((cp\.async\.bulk\.tensor\.4d\.shared[^\[]*\[%r\d+)\])",
      "$1+64]",
      {"misaligned"}},
+    // The number of a block is that of its bit.
+    {"ListOffByOne",
+     R"(popc\.b32(\s+)(%r\d+), (%r\d+);(\s+)or\.b32)",
+     "popc.b32$1$2, $3;\n\tadd.s32 $2, $2, 1;$4or.b32",
+     {"wrong-result"}},
     {"DivergentBarrier",
      R"(bar\.sync(\s+%r\d+, 128;))",
      "{ .reg .pred q; .reg .u32 l; mov.u32 l, %laneid; setp.gt.u32 q, l, 3;\n"
