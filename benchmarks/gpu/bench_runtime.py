@@ -127,7 +127,7 @@ def dense_suite(args, report):
                 blocks = n // BLOCK
                 tiles = heads * (blocks * (blocks + 1) // 2 if causal
                                  else blocks * blocks)
-                result = compare(table, args.rounds)
+                result = compare(table, args.rounds, args.min_ms)
                 add_tflops(result, tiles, 128)
                 report(dict(case="causal" if causal else "full", n=n, heads=heads,
                             kv_heads=kv_heads, tiles=tiles, results=result,
@@ -162,7 +162,7 @@ def lists_suite(args, report):
                     differences[other] = float(norm / reference.norm())
             del reference
             tiles = int(mask.sum())
-            result = compare(table, args.rounds)
+            result = compare(table, args.rounds, args.min_ms)
             add_tflops(result, tiles, 128)
             report(dict(case="lists", n=n, density=density, heads=heads,
                         kv_heads=kv_heads, tiles=tiles, difference=differences,
@@ -195,6 +195,9 @@ def main():
                         type=lambda t: [float(x) for x in t.split(",")],
                         default=[0.3, 0.2, 0.1, 0.05])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--min-ms", type=float, default=20.0,
+                        help="calls are repeated for as long, so that the device "
+                        "and not the host's time to launch is measured")
     parser.add_argument("--budget", type=float, default=1e9,
                         help="seconds after which no new case starts")
     parser.add_argument("--triton")
@@ -210,7 +213,8 @@ def main():
     torch.zeros(1, device="cuda")
     cases, start = [], time.time()
     document = dict(environment=environment(args.commit), suite=args.suite,
-                    pipelines=args.pipelines, rounds=args.rounds, cases=cases)
+                    pipelines=args.pipelines, rounds=args.rounds,
+                    min_ms=args.min_ms, cases=cases)
 
     class Enough(Exception):
         pass
