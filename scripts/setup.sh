@@ -5,7 +5,7 @@ set -eu
 
 packages="clang libclang-rt-14-dev cmake ninja-build make git ca-certificates ccache
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools
-  zlib1g-dev libzstd-dev libgtest-dev
+  zlib1g-dev libzstd-dev libgtest-dev xz-utils
   python3 python3-numpy python3-pytest python3-psutil"
 
 say() { echo "setup: $*" >&2; }
