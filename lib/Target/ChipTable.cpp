@@ -1,5 +1,4 @@
-//===- ChipTable.cpp - Facts about the chips we compile for
-//------------------===//
+//===- ChipTable.cpp - Facts about the chips we compile for ---------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

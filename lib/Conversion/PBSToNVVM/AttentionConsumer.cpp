@@ -1,5 +1,4 @@
-//===- AttentionConsumer.cpp - The two consumer warpgroups
-//-------------------===//
+//===- AttentionConsumer.cpp - The two consumer warpgroups ----------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -88,8 +88,7 @@ public:
   void emit();
 
 private:
-  //===--- AttentionKernel.cpp
-  //----------------------------------------------===//
+  //===--- AttentionKernel.cpp --------------------------------------------===//
   Value param(int index) { return b.param(unsigned(index)); }
   /// Address of element `i` of an array of `stride`-byte elements at `offset`.
   Value slot(unsigned offset, Value i, unsigned stride);
@@ -101,8 +100,7 @@ private:
   Value roundOf(Value step);
   bool masksByPosition() const { return spec.causal && spec.hasPositions; }
 
-  //===--- AttentionProducer.cpp
-  //--------------------------------------------===//
+  //===--- AttentionProducer.cpp ------------------------------------------===//
   void emitProducer();
   struct WorkItem {
     Value block, head, batch, kvHead;
@@ -138,8 +136,7 @@ private:
   Value emitDenseLoads(const WorkItem &item, Value step);
   Value emitListLoads(const WorkItem &item, Value step);
 
-  //===--- AttentionConsumer.cpp
-  //--------------------------------------------===//
+  //===--- AttentionConsumer.cpp ------------------------------------------===//
   void emitConsumer();
   struct ConsumerItem {
     Value block, head, batch, kvHead, count, masked, round;

@@ -1,5 +1,4 @@
-//===- AttentionKernel.cpp - The Hopper attention kernel
-//---------------------===//
+//===- AttentionKernel.cpp - The Hopper attention kernel ------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- AttentionProducer.cpp - Work items and loads of the kernel
-//------------===//
+//===- AttentionProducer.cpp - Work items and loads of the kernel ---------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- GpuModuleToPtx.cpp - From a gpu.module to PTX text
-//--------------------===//
+//===- GpuModuleToPtx.cpp - From a gpu.module to PTX text -----------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

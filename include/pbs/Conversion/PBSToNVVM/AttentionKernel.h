@@ -1,5 +1,4 @@
-//===- AttentionKernel.h - The Hopper attention kernel
-//-----------------------===//
+//===- AttentionKernel.h - The Hopper attention kernel ----------*- C++ -*-===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
