@@ -199,9 +199,9 @@ typedef enum pbs_attention_kind PBS_INT {
   PBS_ATTENTION_SPARSE = 1,
   /** Dense attention: q, k, v. */
   PBS_ATTENTION_DENSE = 2,
-  /** Dense attention of sequences that lie one after the other: q, k, v of batch
-   * size 1, query_offsets i32 [S+1], key_offsets i32 [S+1], where each begins;
-   * on CUDA only. */
+  /** Dense attention of sequences that lie one after the other: q, k, v of
+   * batch size 1, query_offsets i32 [S+1], key_offsets i32 [S+1], where each
+   * begins; on CUDA only. */
   PBS_ATTENTION_PACKED = 3
 } pbs_attention_kind;
 
