@@ -88,8 +88,10 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   configure.overlap = options.overlap;
   configure.pingPong = options.pingPong;
   configure.schedule = options.schedule;
+  configure.skipScaling = options.skipScaling;
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
   kernels.addPass(tile::createConfigurePass(configure));
+  kernels.addPass(tile::createSkipScalingPass());
   kernels.addPass(tile::createPipelineDotsPass());
   kernels.addPass(tile::createSplitLoopsPass());
   kernels.addPass(createCanonicalizerPass());

@@ -65,6 +65,10 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "ping-pong",
       llvm::cl::desc("Tiles: 1: warpgroups take turns at the tensor cores"),
       llvm::cl::init(-1)};
+  Option<int64_t> skipScaling{
+      *this, "skip-scaling",
+      llvm::cl::desc("Tiles: 1: no multiplication by factors that are 1"),
+      llvm::cl::init(-1)};
   Option<std::string> schedule{
       *this, "schedule",
       llvm::cl::desc("Tiles: 'single', 'static' or 'dynamic'"),

@@ -439,6 +439,9 @@ Value KernelBuilder::uniform(Value v) {
   return NVVM::ReduxOp::create(builder, loc, i32, v, NVVM::ReduxKind::OR,
                                c32(kFullMask));
 }
+Value KernelBuilder::anySync(Value pred) {
+  return intrinsic("llvm.nvvm.vote.any.sync", {c32(kFullMask), pred}, i1);
+}
 Value KernelBuilder::reduxAdd(Value v) {
   return NVVM::ReduxOp::create(builder, loc, i32, v, NVVM::ReduxKind::ADD,
                                c32(kFullMask));

@@ -290,8 +290,12 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   Value exponents =
       math::FmaOp::create(b, scores, scales, b.broadcast(offset, scoreType));
   Value p = math::Exp2Op::create(b, exponents);
-  Value alpha =
+  // Exactly 1 unless the maximum has grown, so that it can be left out.
+  Value grown =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, largest, s.max);
+  Value factor =
       math::Exp2Op::create(b, math::FmaOp::create(b, s.max, rowScales, offset));
+  Value alpha = arith::SelectOp::create(b, grown, factor, b.filled(rowType, 1));
   RankedTensorType quad = b.quad(kBlock);
   Value sum = tile::ReduceOp::create(b, quad, tile::ReduceKind::Add, p,
                                      /*dim=*/1, /*offset=*/IntegerAttr());

@@ -133,6 +133,21 @@ struct ConvertElementwise : ConversionPattern {
   KernelContext &kernel;
 };
 
+struct ConvertAny : KernelPattern<AnyOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(AnyOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Value any;
+    for (Value holds : adaptor.getSource())
+      any = any ? b.or_(any, holds) : holds;
+    rewriter.replaceOp(op, b.anySync(any));
+    return success();
+  }
+};
+
 struct ConvertConstant : KernelPattern<arith::ConstantOp> {
   using KernelPattern::KernelPattern;
 
@@ -370,7 +385,8 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
 void tile::populateElementwisePatterns(RewritePatternSet &patterns,
                                        const TypeConverter &converter,
                                        KernelContext &kernel) {
-  patterns.add<ConvertBroadcast, ConvertConstant, ConvertElementwise,
-               ConvertIota, ConvertReduce, ConvertRelayout, ConvertSplat>(
-      converter, patterns.getContext(), kernel);
+  patterns
+      .add<ConvertAny, ConvertBroadcast, ConvertConstant, ConvertElementwise,
+           ConvertIota, ConvertReduce, ConvertRelayout, ConvertSplat>(
+          converter, patterns.getContext(), kernel);
 }

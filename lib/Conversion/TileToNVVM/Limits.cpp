@@ -133,7 +133,7 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 
 /// Ops that need to know the warpgroup of the thread.
 static bool isForConsumers(Operation *op) {
-  return isa<DotAsyncOp, DotOp, DotWaitOp, ReadOp, ReduceOp, RelayoutOp,
+  return isa<AnyOp, DotAsyncOp, DotOp, DotWaitOp, ReadOp, ReduceOp, RelayoutOp,
              RingReleaseOp, RingWaitOp, StoreOp, TurnPassOp, TurnWaitOp,
              WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
 }

@@ -150,6 +150,8 @@ public:
   /// The value of all lanes or-ed: for a value equal in all lanes this is the
   /// identity and tells ptxas that it is uniform.
   Value uniform(Value v);
+  /// Whether `pred` holds in one of the lanes.
+  Value anySync(Value pred);
   Value reduxAdd(Value v);
   Value reduxMin(Value v);
   Value reduxMax(Value v);

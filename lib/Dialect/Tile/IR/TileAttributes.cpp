@@ -41,7 +41,7 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t consumers, bool specialize,
                                  int64_t stages, bool overlap, bool pingPong,
                                  Schedule schedule, int64_t producerRegisters,
-                                 int64_t consumerRegisters) {
+                                 int64_t consumerRegisters, bool skipScaling) {
   if (consumers < 1 || consumers > kMaxConsumers)
     return emitError() << "expected 1 to " << kMaxConsumers
                        << " consumer warpgroups, got " << consumers;

@@ -235,6 +235,15 @@ LogicalResult WriteOp::verify() {
 // Registers
 //===----------------------------------------------------------------------===//
 
+LogicalResult AnyOp::verify() {
+  RankedTensorType type = getTensor(getSource());
+  if (failed(verifyLayout(*this, type)))
+    return failure();
+  if (!isa<RowAttr>(type.getEncoding()) || !type.getElementType().isInteger(1))
+    return emitOpError() << "expected i1 in the layout #tile.row, got " << type;
+  return success();
+}
+
 LogicalResult BroadcastOp::verify() {
   RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
   if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))

@@ -157,7 +157,8 @@ private:
                                 << 128 * (producer + consumer * numConsumers);
     ConfigAttr config = ConfigAttr::getChecked(
         [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
-        divides, numStages, overlaps, turns, items, producer, consumer);
+        divides, numStages, overlaps, turns, items, producer, consumer,
+        static_cast<bool>(pick(skipScaling, facts.hasChain)));
     if (!config)
       return failure();
     return config;

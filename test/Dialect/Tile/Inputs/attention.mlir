@@ -125,8 +125,12 @@ tile.func @attention(
       %offsets = tile.broadcast %offset : !row to !s
       %e = math.fma %s, %scales, %offsets : !s
       %pr = math.exp2 %e : !s
+      // Exactly 1 unless the maximum has grown.
+      %grown = arith.cmpf ogt, %new, %m0 : !row
       %de = math.fma %m0, %rowScales, %offset : !row
-      %alpha = math.exp2 %de : !row
+      %factor = math.exp2 %de : !row
+      %alpha = arith.select %grown, %factor, %one
+        : tensor<128xi1, #tile.row>, !row
       %sum = tile.reduce add %pr {dim = 1} : !s -> tensor<128x4xf32, #tile.quad>
       %alphas4 = tile.broadcast %alpha
         : !row to tensor<128x4xf32, #tile.quad>

@@ -124,10 +124,12 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
       a counter.
     - `producerRegisters`, `consumerRegisters`: registers for each thread
       (PTX ISA, setmaxnreg: multiples of 8, 24 to 256); 0 leaves them.
+    - `skipScaling`: a warp does not multiply by a factor that is 1 in all of its
+      rows.
 
     Example: `#tile.config<consumers = 2, specialize = true, stages = 2,
     overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40,
-    consumerRegisters = 232>`
+    consumerRegisters = 232, skipScaling = true>`
   }];
   let parameters = (ins "int64_t":$consumers,
                         "bool":$specialize,
@@ -136,7 +138,8 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
                         "bool":$pingPong,
                         "Schedule":$schedule,
                         "int64_t":$producerRegisters,
-                        "int64_t":$consumerRegisters);
+                        "int64_t":$consumerRegisters,
+                        DefaultValuedParameter<"bool", "false">:$skipScaling);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

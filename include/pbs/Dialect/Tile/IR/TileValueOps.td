@@ -13,6 +13,30 @@
 
 include "pbs/Dialect/Tile/IR/TileOpBase.td"
 
+def Tile_AnyOp : Tile_Op<"any", [Pure]> {
+  let summary = "Whether something holds for a row";
+  let description = [{
+    Each warp of the consumers has its own answer, for the rows of `#tile.row` that
+    it holds (PTX ISA, vote.sync.any). So what depends on it may only save work
+    that changes nothing in other rows, such as a multiplication by 1, and may
+    not hold an op that several warps execute together.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %moved = arith.constant dense<false> : tensor<128xi1, #tile.row>
+      %any = tile.any %moved : tensor<128xi1, #tile.row>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source)";
+  let hasVerifier = 1;
+}
+
 def Tile_BitListOp : Tile_ReadingOp<"bit_list"> {
   let summary = "The key blocks of a bit row";
   let description = [{

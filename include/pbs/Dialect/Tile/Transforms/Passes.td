@@ -26,6 +26,8 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `overlap`: where a loop has two products of which one depends on the other.
     - `ping-pong`: where two warpgroups overlap products.
     - `schedule`: `dynamic` with a producer, else `single`.
+    - `skip-scaling`: where a loop has two products of which one depends on the
+      other.
     - registers: 40 for a thread that loads, the rest for those that compute.
 
     Example:
@@ -54,11 +56,55 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     Option<"producerRegisters", "producer-registers", "int64_t",
            /*default=*/"-1", "Registers of a thread that loads; 0 leaves them">,
     Option<"consumerRegisters", "consumer-registers", "int64_t",
-           /*default=*/"-1", "Registers of a thread that computes; 0 leaves them">
+           /*default=*/"-1", "Registers of a thread that computes; 0 leaves them">,
+    Option<"skipScaling", "skip-scaling", "int64_t", /*default=*/"-1",
+           "1: no multiplication by factors that are 1; 0: always multiply">
   ];
   let statistics = [
     Statistic<"numConfigured", "num-configured",
               "Number of kernels that got a configuration">
+  ];
+}
+
+def SkipScalingPass : Pass<"tile-skip-scaling", "::mlir::tile::FuncOp"> {
+  let summary = "No multiplication by 1";
+  let description = [{
+    With `skipScaling` in the configuration: where an accumulator is multiplied by
+    a factor of its rows that is 1 unless a condition holds for the row
+    (`arith.select`), a warp multiplies only if the condition holds in one of its
+    rows. In attention that is the factor for a maximum that has grown, which
+    soon becomes rare. The results are the same bits.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%i: !tile.global<?x64xf32>, %o: !tile.global<?x64xf32>) attributes {
+        config = #tile.config<consumers = 1, specialize = false, stages = 1,
+          overlap = false, pingPong = false, schedule = single,
+          producerRegisters = 0, consumerRegisters = 0, skipScaling = true>} {
+      %c0 = arith.constant 0 : i32
+      %x = tile.read %i[%c0, %c0] : !tile.global<?x64xf32>
+        -> tensor<64x64xf32, #tile.acc>
+      %grown = arith.constant dense<false> : tensor<64xi1, #tile.row>
+      %half = arith.constant dense<0.5> : tensor<64xf32, #tile.row>
+      %one = arith.constant dense<1.0> : tensor<64xf32, #tile.row>
+      %factor = arith.select %grown, %half, %one
+        : tensor<64xi1, #tile.row>, tensor<64xf32, #tile.row>
+      %factors = tile.broadcast %factor : tensor<64xf32, #tile.row>
+        to tensor<64x64xf32, #tile.acc>
+      %y = arith.mulf %x, %factors : tensor<64x64xf32, #tile.acc>
+      tile.write %y, %o[%c0, %c0]
+        : tensor<64x64xf32, #tile.acc>, !tile.global<?x64xf32>
+      tile.return
+    }
+    ```
+
+    multiplies in an `scf.if` of `tile.any %grown`.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+  let statistics = [
+    Statistic<"numSkipped", "num-skipped",
+              "Number of multiplications that may be skipped">
   ];
 }
 

@@ -1,0 +1,90 @@
+//===- SkipScaling.cpp - No multiplication by 1 ---------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "pbs/Dialect/Tile/Transforms/Passes.h"
+
+namespace mlir::tile {
+#define GEN_PASS_DEF_SKIPSCALINGPASS
+#include "pbs/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace mlir::tile
+
+using namespace mlir;
+using namespace mlir::tile;
+
+/// The select that gives the factors of rows, 1 where its condition does not
+/// hold; null if `factors` is something else.
+static arith::SelectOp getFactor(Value factors) {
+  auto broadcast = factors.getDefiningOp<BroadcastOp>();
+  if (!broadcast)
+    return {};
+  auto select = broadcast.getSource().getDefiningOp<arith::SelectOp>();
+  if (!select ||
+      select.getCondition().getType() !=
+          cast<RankedTensorType>(select.getType())
+              .clone(IntegerType::get(select.getContext(), 1)) ||
+      !isa<RowAttr>(cast<RankedTensorType>(select.getType()).getEncoding()) ||
+      !matchPattern(select.getFalseValue(), m_OneFloat()))
+    return {};
+  return select;
+}
+
+namespace {
+struct SkipScalingPass final
+    : tile::impl::SkipScalingPassBase<SkipScalingPass> {
+  void runOnOperation() override {
+    FuncOp func = getOperation();
+    std::optional<ConfigAttr> config = func.getConfig();
+    if (!config) {
+      func.emitOpError() << "expected a configuration ('config'), got none";
+      return signalPassFailure();
+    }
+    if (!config->getSkipScaling())
+      return;
+    SmallVector<arith::MulFOp> products;
+    func.walk([&](arith::MulFOp product) { products.push_back(product); });
+    for (arith::MulFOp product : products) {
+      for (bool swapped : {false, true}) {
+        Value source = product->getOperand(swapped ? 1 : 0);
+        Value factors = product->getOperand(swapped ? 0 : 1);
+        arith::SelectOp factor = getFactor(factors);
+        if (!factor)
+          continue;
+        skip(product, source, factors.getDefiningOp<BroadcastOp>(), factor);
+        ++numSkipped;
+        break;
+      }
+    }
+  }
+
+private:
+  void skip(arith::MulFOp product, Value source, BroadcastOp factors,
+            arith::SelectOp factor) {
+    Location loc = product.getLoc();
+    OpBuilder builder(factor);
+    Value any =
+        AnyOp::create(builder, loc, builder.getI1Type(), factor.getCondition());
+    builder.setInsertionPoint(product);
+    auto branch = scf::IfOp::create(
+        builder, loc, any,
+        [&](OpBuilder &b, Location) {
+          IRMapping mapping;
+          b.clone(*factors, mapping);
+          Operation *scaled = b.clone(*product, mapping);
+          scf::YieldOp::create(b, loc, scaled->getResults());
+        },
+        [&](OpBuilder &b, Location) { scf::YieldOp::create(b, loc, source); });
+    product.replaceAllUsesWith(branch.getResult(0));
+    product.erase();
+    if (factors->use_empty())
+      factors.erase();
+  }
+};
+} // namespace
