@@ -112,8 +112,8 @@ struct TensorMap {
   uint64_t sizes[5];
   uint64_t strides[4]; ///< bytes, of dimensions 1 and up
   uint32_t box[5];
-  /// What reductions reduce: 0 unsigned, 1 signed, 2 f16, 3 bf16, 4 f32.
-  uint32_t isFloat;
+  /// What reductions take the elements for.
+  enum class Number : uint32_t { Unsigned, Signed, F16, BF16, F32 } number;
 };
 static_assert(sizeof(TensorMap) <= 128);
 

@@ -155,20 +155,20 @@ void pbs::emu::reduceElements(const BulkCopy &copy, std::byte *to,
   Type type = copy.type;
   if (copy.isTensor) {
     bool isLong = copy.map.elementBytes == 8;
-    switch (copy.map.isFloat) {
-    case 0:
+    switch (copy.map.number) {
+    case TensorMap::Number::Unsigned:
       type = isLong ? Type::U64 : Type::U32;
       break;
-    case 1:
+    case TensorMap::Number::Signed:
       type = isLong ? Type::S64 : Type::S32;
       break;
-    case 2:
+    case TensorMap::Number::F16:
       type = Type::F16;
       break;
-    case 3:
+    case TensorMap::Number::BF16:
       type = Type::BF16;
       break;
-    default:
+    case TensorMap::Number::F32:
       type = Type::F32;
     }
   }

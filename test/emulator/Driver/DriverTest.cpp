@@ -449,7 +449,7 @@ TEST_F(DriverTest, TensorMapsHoldTheirArguments) {
   std::memcpy(&map, arguments.storage, sizeof(map));
   EXPECT_EQ(map.magic, pbs::emu::TensorMap::kMagic);
   EXPECT_EQ(map.elementBytes, 2u);
-  EXPECT_EQ(map.isFloat, 3u);
+  EXPECT_EQ(map.number, pbs::emu::TensorMap::Number::BF16);
   EXPECT_EQ(map.rank, 3u);
   EXPECT_EQ(map.swizzleBytes, 128u);
   EXPECT_EQ(map.sizes[1], 100u);
@@ -460,7 +460,7 @@ TEST_F(DriverTest, TensorMapsHoldTheirArguments) {
   ASSERT_EQ(arguments.encode(), kSuccess);
   std::memcpy(&map, arguments.storage, sizeof(map));
   EXPECT_EQ(map.elementBytes, 4u);
-  EXPECT_EQ(map.isFloat, 1u);
+  EXPECT_EQ(map.number, pbs::emu::TensorMap::Number::Signed);
 }
 
 TEST_F(DriverTest, TensorMapsCheckTheirArguments) {

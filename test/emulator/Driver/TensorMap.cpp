@@ -27,14 +27,22 @@ namespace {
 /// CUtensorMapDataType, in its order.
 struct DataType {
   uint32_t bytes;
-  /// As TensorMap::isFloat.
-  uint32_t floatKind;
+  TensorMap::Number number;
 };
+using Number = TensorMap::Number;
 } // namespace
 
 static constexpr DataType kDataTypes[] = {
-    {1, 0}, {2, 0}, {4, 0}, {4, 1}, {8, 0}, // UINT8, 16, 32, INT32, UINT64
-    {8, 1}, {2, 2}, {4, 4}, {8, 0}, {2, 3}, // INT64, FLOAT16, 32, 64, BFLOAT16
+    {1, Number::Unsigned}, // UINT8
+    {2, Number::Unsigned}, // UINT16
+    {4, Number::Unsigned}, // UINT32
+    {4, Number::Signed},   // INT32
+    {8, Number::Unsigned}, // UINT64
+    {8, Number::Signed},   // INT64
+    {2, Number::F16},      // FLOAT16
+    {4, Number::F32},      // FLOAT32
+    {8, Number::Unsigned}, // FLOAT64, which cannot be reduced
+    {2, Number::BF16},     // BFLOAT16
 };
 
 /// Empty, or which argument is wrong.
@@ -100,7 +108,7 @@ cuTensorMapEncodeTiled(void *result, int dataType, uint32_t rank,
   TensorMap map = {};
   map.magic = TensorMap::kMagic;
   map.elementBytes = kDataTypes[dataType].bytes;
-  map.isFloat = kDataTypes[dataType].floatKind;
+  map.number = kDataTypes[dataType].number;
   map.rank = rank;
   map.swizzleBytes = swizzle == 0 ? 0 : 16u << swizzle;
   map.address = reinterpret_cast<uint64_t>(globalAddress);

@@ -138,7 +138,7 @@ private:
     }
     for (unsigned i = 0; i < 3; ++i)
       map.strides[i] = i ? map.strides[i - 1] * sizes[i] : 2 * sizes[0];
-    map.isFloat = c.bf16 ? 3 : 2;
+    map.number = c.bf16 ? TensorMap::Number::BF16 : TensorMap::Number::F16;
     push(map);
   }
 

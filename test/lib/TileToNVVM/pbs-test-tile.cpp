@@ -275,7 +275,8 @@ void Launch::writeParam(Attribute attribute, std::byte *to) {
           if (i)
             map.strides[i - 1] = buffer.stride(3 - i) * buffer.bytes;
         }
-        map.isFloat = f16 ? 2 : 3;
+        map.number =
+            f16 ? emu::TensorMap::Number::F16 : emu::TensorMap::Number::BF16;
         write(map);
       })
       .Default([](Attribute) {
