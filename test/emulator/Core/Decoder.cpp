@@ -383,9 +383,9 @@ void Decoder::decodeStatement(const ptx::Statement &s) {
         std::unordered_map<std::string_view, DecodeFamily> table;
         for (const auto &list :
              {integerFamilies(), bitFamilies(), floatFamilies(),
-              convertFamilies(), memoryFamilies(), atomicFamilies(),
-              warpFamilies(), barrierFamilies(), asyncFamilies(),
-              matrixFamilies(), wgmmaFamilies()})
+              compareFamilies(), convertFamilies(), memoryFamilies(),
+              atomicFamilies(), warpFamilies(), barrierFamilies(),
+              asyncFamilies(), matrixFamilies(), wgmmaFamilies()})
           for (const auto &[name, decode] : list)
             table[name] = decode;
         return table;

@@ -87,6 +87,7 @@ using Family = std::tuple<std::string_view, DecodeFamily>;
 std::vector<Family> integerFamilies();
 std::vector<Family> bitFamilies();
 std::vector<Family> floatFamilies();
+std::vector<Family> compareFamilies();
 std::vector<Family> convertFamilies();
 std::vector<Family> memoryFamilies();
 std::vector<Family> atomicFamilies();

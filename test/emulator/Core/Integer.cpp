@@ -171,55 +171,6 @@ struct Shr {
     return T(a >> b);
   }
 };
-struct Popc {
-  template <class T>
-  static uint32_t apply(T a) {
-    return __builtin_popcountll(a);
-  }
-};
-struct Clz {
-  template <class T>
-  static uint32_t apply(T a) {
-    return a ? __builtin_clzll(a) - (64 - kBits<T>) : kBits<T>;
-  }
-};
-struct Brev {
-  template <class T>
-  static T apply(T a) {
-    T result = 0;
-    for (unsigned i = 0; i < kBits<T>; ++i)
-      result |= T(a >> i & 1) << (kBits<T> - 1 - i);
-    return result;
-  }
-};
-template <bool shift>
-struct Bfind {
-  template <class T>
-  static uint32_t apply(T a) {
-    Unsigned<T> bits = std::is_signed_v<T> && a < 0 ? ~a : a;
-    if (!bits)
-      return ~0u;
-    uint32_t top = 63 - __builtin_clzll(bits);
-    return shift ? kBits<T> - 1 - top : top;
-  }
-};
-struct Bfe {
-  template <class T>
-  static T apply(T a, uint32_t position, uint32_t length) {
-    position &= 0xFF;
-    length &= 0xFF;
-    constexpr unsigned msb = kBits<T> - 1;
-    bool sign = std::is_signed_v<T> && length != 0 &&
-                (a >> std::min(position + length - 1, msb) & 1);
-    T result = 0;
-    for (unsigned i = 0; i <= msb; ++i) {
-      bool bit =
-          i < length && position + i <= msb ? (a >> (position + i) & 1) : sign;
-      result |= T(Unsigned<T>(bit) << i);
-    }
-    return result;
-  }
-};
 struct Sad {
   template <class T>
   static T apply(T a, T b, T c) {
@@ -513,71 +464,6 @@ static void decodeShift(Decoder &d) {
   d.inst.b = d.source(2, Type::U32);
 }
 
-/// popc, clz: the result has 32 bits.
-template <class Op>
-static void decodeCount(Decoder &d) {
-  Type type = d.takeType();
-  d.inst.exec = type == Type::B32   ? Exec(execUnary<Op, uint32_t>)
-                : type == Type::B64 ? Exec(execUnary<Op, uint32_t, uint64_t>)
-                                    : nullptr;
-  if (d.inst.exec)
-    operands(d, Type::U32, type, 1);
-}
-
-static void decodeBrev(Decoder &d) {
-  Type type = d.takeType();
-  d.inst.exec = type == Type::B32   ? Exec(execUnary<Brev, uint32_t>)
-                : type == Type::B64 ? Exec(execUnary<Brev, uint64_t>)
-                                    : nullptr;
-  if (d.inst.exec)
-    operands(d, type, type, 1);
-}
-
-template <bool shift>
-static Exec bfindFor(Type type) {
-  switch (type) {
-  case Type::U32:
-    return execUnary<Bfind<shift>, uint32_t, uint32_t>;
-  case Type::S32:
-    return execUnary<Bfind<shift>, uint32_t, int32_t>;
-  case Type::U64:
-    return execUnary<Bfind<shift>, uint32_t, uint64_t>;
-  case Type::S64:
-    return execUnary<Bfind<shift>, uint32_t, int64_t>;
-  default:
-    return nullptr;
-  }
-}
-
-static void decodeBfind(Decoder &d) {
-  bool shift = d.take("shiftamt");
-  Type type = d.takeType();
-  d.inst.exec = shift ? bfindFor<true>(type) : bfindFor<false>(type);
-  if (d.inst.exec)
-    operands(d, Type::U32, type, 1);
-}
-
-static void decodeBfe(Decoder &d) {
-  Type type = d.takeType();
-  d.inst.exec =
-      type == Type::U32
-          ? Exec(execTernary<Bfe, uint32_t, uint32_t, uint32_t, uint32_t>)
-      : type == Type::S32
-          ? Exec(execTernary<Bfe, int32_t, int32_t, uint32_t, uint32_t>)
-      : type == Type::U64
-          ? Exec(execTernary<Bfe, uint64_t, uint64_t, uint32_t, uint32_t>)
-      : type == Type::S64
-          ? Exec(execTernary<Bfe, int64_t, int64_t, uint32_t, uint32_t>)
-          : nullptr;
-  if (!d.inst.exec)
-    return;
-  d.expectOperands(4, 4);
-  d.inst.d = d.destination(0, type);
-  d.inst.a = d.source(1, type);
-  d.inst.b = d.source(2, Type::U32);
-  d.inst.c = d.source(3, Type::U32);
-}
-
 std::vector<Family> pbs::emu::integerFamilies() {
   return {{"add", decodeAddSub<Add, AddSaturating>},
           {"sub", decodeAddSub<Sub, SubSaturating>},
@@ -596,10 +482,5 @@ std::vector<Family> pbs::emu::integerFamilies() {
           {"not", decodeNot<Not>},
           {"cnot", decodeNot<CNot>},
           {"shl", decodeShift<Shl>},
-          {"shr", decodeShift<Shr>},
-          {"popc", decodeCount<Popc>},
-          {"clz", decodeCount<Clz>},
-          {"brev", decodeBrev},
-          {"bfind", decodeBfind},
-          {"bfe", decodeBfe}};
+          {"shr", decodeShift<Shr>}};
 }
