@@ -19,8 +19,38 @@ void execWarpSync(Warp &w, const Inst &i, uint32_t m);
 static constexpr int64_t kMaxPending = (1 << 20) - 1;
 static constexpr unsigned kClusterBarrier = 16;
 
+/// What bar.red gives: 0 how many threads had true, 1 whether all, 2 whether
+/// any.
+enum class BarrierReduction : uint8_t { Popc, And, Or };
+
+/// Writes the result of the barrier to `w`, which is at the bar.red `i`.
+static void writeReduction(Warp &w, const Inst &i, uint32_t m,
+                           const NamedBarrier &barrier) {
+  auto reduction = static_cast<BarrierReduction>(i.imm);
+  if (reduction == BarrierReduction::Popc) {
+    uint32_t *d = w.destination(i.d, m);
+    eachLane(m, [&](unsigned l) { d[l] = barrier.trues; });
+    return;
+  }
+  bool result = reduction == BarrierReduction::And ? barrier.falses == 0
+                                                   : barrier.trues != 0;
+  w.setPredicate(i.d, m, result ? ~0u : 0);
+}
+
+/// Writes the result to all warps that have been waiting for it. A warp that
+/// wakes up later could find the barrier in use again.
+static void distributeReduction(Cta &cta, unsigned id, uint64_t generation) {
+  const NamedBarrier &barrier = cta.barriers[id];
+  for (Warp &w : cta.warps)
+    for (const Split &s : w.splits)
+      if (s.wait.kind == Wait::Kind::Barrier && s.wait.id == id &&
+          s.wait.value == generation)
+        writeReduction(w, cta.machine->program.code[s.pc], s.mask, barrier);
+}
+
 /// Counts the warp in. True if that completes the barrier.
-static bool arriveAtBarrier(Warp &w, unsigned id, uint32_t expected) {
+static bool arriveAtBarrier(Warp &w, unsigned id, uint32_t expected,
+                            bool reduces = false) {
   Cta &cta = *w.cta;
   NamedBarrier &barrier = cta.barriers[id];
   if (expected == 0 || expected % 32 || expected > kMaxWarps * 32)
@@ -38,6 +68,12 @@ static bool arriveAtBarrier(Warp &w, unsigned id, uint32_t expected) {
           "the warp has already arrived at barrier " + std::to_string(id) +
               ", which still waits for " +
               std::to_string(barrier.expected - barrier.arrived) + " threads");
+  // PTX ISA, bar: barrier.red is not to be mixed with the others.
+  if (barrier.arrived && barrier.reduces != reduces)
+    fault(Kind::WrongBarrier, "barrier " + std::to_string(id) +
+                                  " is used by bar.red and by bar.sync or "
+                                  "bar.arrive at once");
+  barrier.reduces = reduces;
   barrier.expected = expected;
   barrier.arrived += 32;
   barrier.warps |= 1u << w.index;
@@ -80,6 +116,23 @@ static void execBarSync(Warp &w, const Inst &i, uint32_t m) {
     w.wait(Wait::Kind::Barrier, id, generation);
 }
 
+static void execBarReduce(Warp &w, const Inst &i, uint32_t m) {
+  w.requireWholeWarp(i, m);
+  unsigned id = barrierId(w, i, m);
+  uint32_t count = barrierCount(w, i, m), trues = w.predicate(i.c, m) & m;
+  NamedBarrier &barrier = w.cta->barriers[id];
+  if (!barrier.arrived)
+    barrier.trues = barrier.falses = 0;
+  barrier.trues += static_cast<uint32_t>(__builtin_popcount(trues));
+  barrier.falses += static_cast<uint32_t>(__builtin_popcount(m & ~trues));
+  uint64_t generation = barrier.generation;
+  if (!arriveAtBarrier(w, id, count, /*reduces=*/true))
+    return w.wait(Wait::Kind::Barrier, id, generation);
+  distributeReduction(*w.cta, id, generation);
+  w.clocks.join(barrier.done);
+  writeReduction(w, i, m, barrier);
+}
+
 static void execBarArrive(Warp &w, const Inst &i, uint32_t m) {
   w.requireWholeWarp(i, m);
   unsigned id = barrierId(w, i, m);
@@ -93,6 +146,22 @@ static void execClusterWait(Warp &w, const Inst &i, uint32_t m) {
     w.wait(Wait::Kind::Barrier, kClusterBarrier, barrier.generation);
   else
     w.clocks.join(barrier.done);
+}
+
+static void decodeBarReduce(Decoder &d) {
+  Inst &inst = d.inst;
+  int reduction = d.takeOneOf({"popc", "and", "or"});
+  Type type = d.takeType();
+  if (reduction < 0 || type != (reduction == 0 ? Type::U32 : Type::Pred))
+    return;
+  d.expectOperands(3, 4);
+  inst.exec = execBarReduce;
+  inst.imm = reduction;
+  inst.d = d.destination(0, type);
+  inst.a = d.source(1, Type::U32);
+  if (d.numOperands() == 4)
+    inst.b = d.source(2, Type::U32);
+  inst.c = d.predicate(d.numOperands() - 1);
 }
 
 static void decodeBar(Decoder &d) {
@@ -115,8 +184,10 @@ static void decodeBar(Decoder &d) {
     return;
   }
   d.take("cta");
-  int what = d.takeOneOf({"sync", "arrive"});
+  int what = d.takeOneOf({"sync", "arrive", "red"});
   d.take("aligned");
+  if (what == 2)
+    return decodeBarReduce(d);
   if (what < 0)
     return;
   inst.exec = what == 0 ? execBarSync : execBarArrive;
@@ -225,12 +296,6 @@ static void execMBarrierInit(Warp &w, const Inst &i, uint32_t m) {
     if (cta.mbarriers.count(address))
       fault(Kind::MBarrierInitialisedTwice,
             "the mbarrier at " + hex(address) + " is in use", lane);
-    for (const auto &[other, barrier] : cta.mbarriers)
-      if (other < address + 8 && address < other + 8)
-        fault(Kind::MBarrierOverlap,
-              "the mbarrier at " + hex(address) + " overlaps the one at " +
-                  hex(other),
-              lane);
     if (cta.numMBarriers == kMaxBarriers)
       fault(Kind::Unsupported, "more than " + std::to_string(kMaxBarriers) +
                                    " mbarriers in a block");

@@ -155,6 +155,8 @@ struct NamedBarrier {
   uint32_t expected = 0, arrived = 0; ///< threads
   uint64_t generation = 0;
   uint32_t warps = 0; ///< that arrived in this generation
+  bool reduces = false;
+  uint32_t trues = 0, falses = 0; ///< threads, of bar.red
   Clocks arriving, done;
 };
 
