@@ -23,7 +23,6 @@
     "A load, store or copy touches the bytes of an mbarrier.")                 \
   X(MBarrierInitialisedTwice, "mbarrier-initialised-twice",                    \
     "mbarrier.init of an mbarrier in use.")                                    \
-  X(MBarrierOverlap, "mbarrier-overlap", "Two mbarriers share bytes.")         \
   X(Misaligned, "misaligned",                                                  \
     "An address is no multiple of what the instruction needs.")                \
   X(MissedPhase, "missed-phase",                                               \
@@ -49,6 +48,9 @@
     "Shared memory is read whose copy has not been waited for.")               \
   X(RegisterInFlight, "register-in-flight",                                    \
     "A register is accessed while a wgmma that uses it may be running.")       \
+  X(StoreBeforeTensor, "store-before-tensor",                                  \
+    "A tensor store or reduction whose box begins before the tensor: an "      \
+    "illegal instruction on an H100.")                                         \
   X(TooManyArrivals, "too-many-arrivals",                                      \
     "More arrivals on an mbarrier than its phase still waits for.")            \
   X(TooManyInstructions, "too-many-instructions",                              \
@@ -63,7 +65,9 @@
   X(Unsupported, "unsupported", "The emulator does not have this.")            \
   X(WrongArrivalCount, "wrong-arrival-count",                                  \
     "mbarrier.init with a count outside of 1 to 2^20 - 1.")                    \
-  X(WrongBarrier, "wrong-barrier", "A named barrier outside of 0 to 15.")      \
+  X(WrongBarrier, "wrong-barrier",                                             \
+    "A named barrier outside of 0 to 15, or one that reduces for some warps "  \
+    "only.")                                                                   \
   X(WrongClusterRank, "wrong-cluster-rank",                                    \
     "Shared memory of a block that the cluster does not have.")                \
   X(WrongLaunch, "wrong-launch",                                               \

@@ -123,7 +123,7 @@ static Snippet tensorLoad(const std::string &x, const std::string &y) {
 }
 
 TEST(Copy, BoxesAreSwizzledAndZeroOutside) {
-  for (auto [x, y] : {std::pair{0, 0}, {90, 8}, {-3, -1}, {200, 0}}) {
+  for (auto [x, y] : {std::pair{0, 0}, {88, 8}, {-4, -1}, {200, 0}}) {
     auto result = tensorLoad(std::to_string(x), std::to_string(y)).run();
     EXPECT_FALSE(result.report) << result.report.format();
     for (int row = 0; row < 4; ++row)
@@ -134,6 +134,40 @@ TEST(Copy, BoxesAreSwizzledAndZeroOutside) {
         EXPECT_EQ(result.out[at], inside ? (y + row) * 100 + x + column + 1 : 0)
             << x << " " << y << " " << row << " " << column;
       }
+  }
+}
+
+/// Stores or adds a box of 4 x 8 words to a tensor of 8 x 16 words at %in.
+static Snippet tensorStore(const std::string &instruction, const std::string &x,
+                           const std::string &y) {
+  Snippet snippet = tensorLoad("0", "0");
+  snippet.threads = 32;
+  snippet.map.swizzleBytes = 0;
+  snippet.map.number = TensorMap::Number::Unsigned;
+  snippet.map.sizes[0] = 16;
+  snippet.map.sizes[1] = 8;
+  snippet.map.strides[0] = 64;
+  snippet.map.box[0] = 8;
+  snippet.body = R"(mov.b32 %r9, smem; mad.lo.s32 %r8, %me, 4, %r9;
+    st.shared.b32 [%r8], %me; fence.proxy.async.shared::cta; bar.sync 0;
+    setp.eq.u32 %p0, %me, 0; @!%p0 ret; )" +
+                 instruction + " [%map, {" + x + ", " + y + R"(}], [smem];
+    cp.async.bulk.commit_group; cp.async.bulk.wait_group 0;)";
+  return snippet;
+}
+
+TEST(Copy, StoresMayPassTheEndOfTheTensorOnly) {
+  for (const std::string instruction :
+       {"cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group",
+        "cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.tile."
+        "bulk_group"}) {
+    EXPECT_EQ(tensorStore(instruction, "0", "0").kind(), "");
+    EXPECT_EQ(tensorStore(instruction, "12", "6").kind(), "");
+    EXPECT_EQ(tensorStore(instruction, "-4", "0").kind(),
+              "store-before-tensor");
+    EXPECT_EQ(tensorStore(instruction, "0", "-1").kind(),
+              "store-before-tensor");
+    EXPECT_EQ(tensorStore(instruction, "2", "0").kind(), "misaligned");
   }
 }
 
@@ -150,6 +184,10 @@ TEST(Copy, ChecksTensorMapsAndBoxes) {
   Snippet place = tensorLoad("0", "0");
   place.body = with(place.body, "[smem], [%map", "[smem+64], [%map");
   EXPECT_EQ(place.kind(), "misaligned");
+  // In units of 16 bytes; other dimensions begin anywhere.
+  EXPECT_EQ(tensorLoad("1", "0").kind(), "misaligned");
+  EXPECT_EQ(tensorLoad("-6", "0").kind(), "misaligned");
+  EXPECT_EQ(tensorLoad("4", "1").kind(), "");
   Snippet tensor = tensorLoad("0", "8");
   tensor.map.sizes[1] = 12; // more than was allocated
   EXPECT_EQ(tensor.kind(), "out-of-bounds");

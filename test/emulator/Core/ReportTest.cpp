@@ -148,6 +148,18 @@ TEST(Report, NamedBarriers) {
             "");
 }
 
+TEST(Report, BarriersReduceInOneWayAtATime) {
+  EXPECT_EQ(kindOf("setp.lt.u32 %p0, %me, 5; bar.red.popc.u32 %r0, 0, %p0;"
+                   "bar.sync 0; bar.red.or.pred %p1, 0, %p0;",
+                   64),
+            "");
+  EXPECT_EQ(kindOf("setp.eq.u32 %p0, %warp, 0; @%p0 bra first;"
+                   "bar.sync 1, 64; bra end;"
+                   "first: bar.red.popc.u32 %r0, 1, 64, %p0; end:",
+                   64),
+            "wrong-barrier");
+}
+
 TEST(Report, WarpInstructions) {
   EXPECT_EQ(kindOf("setp.lt.u32 %p0, %lane, 8;"
                    "@%p0 redux.sync.add.s32 %r0, %lane, 15;"),
