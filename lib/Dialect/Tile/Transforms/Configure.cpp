@@ -158,7 +158,7 @@ private:
     ConfigAttr config = ConfigAttr::getChecked(
         [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
         divides, numStages, overlaps, turns, items, producer, consumer,
-        static_cast<bool>(pick(skipScaling, facts.hasChain)));
+        static_cast<bool>(pick(skipScaling, 0)));
     if (!config)
       return failure();
     return config;

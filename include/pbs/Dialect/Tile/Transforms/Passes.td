@@ -26,8 +26,8 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `overlap`: where a loop has two products of which one depends on the other.
     - `ping-pong`: where two warpgroups overlap products.
     - `schedule`: `dynamic` with a producer, else `single`.
-    - `skip-scaling`: where a loop has two products of which one depends on the
-      other.
+    - `skip-scaling`: not; it gains up to 2 % over 64K keys, and loses as much over
+      few.
     - registers: 40 for a thread that loads, the rest for those that compute.
 
     Example:
