@@ -102,6 +102,28 @@ TEST(Control, BlocksDrawFromOneCounter) {
   }
 }
 
+TEST(Control, LanesBranchByAnIndex) {
+  const std::string body = R"(
+    mov.b32 %r0, 0; and.b32 %r1, %lane, 3; setp.gt.u32 %p0, %lane, 15;
+    @%p0 bra end;
+    list: .branchtargets one, two, one,
+      four;
+    brx.idx %r1, list;
+    one: mov.b32 %r0, 10; bra end;
+    two: mov.b32 %r0, 20; bra.uni end;
+    four: mov.b32 %r0, 40;
+    end: activemask.b32 %r2; setp.ne.u32 %p2, %r2, -1; @%p2 trap;)";
+  auto out = valuesOf(body);
+  for (unsigned lane = 0; lane < 32; ++lane)
+    EXPECT_EQ(out[lane], lane > 15       ? 0u
+                         : lane % 4 == 1 ? 20u
+                         : lane % 4 == 3 ? 40u
+                                         : 10u);
+  std::string wrong = body;
+  wrong.replace(wrong.find(", 3;"), 4, ", 7;");
+  EXPECT_EQ(kindOf(wrong), "trap") << "there is no fifth target";
+}
+
 TEST(Control, BarriersReduceOverTheirThreads) {
   // 70 of 96 threads, then those of the last two warps only, twice.
   auto out = valuesOf(R"(

@@ -245,6 +245,8 @@ void Parser::parseStatement() {
   if (statement.opcode.empty())
     fail(std::string("expected an instruction, got '") + *at + "'");
   std::string operands = upToSemicolon();
+  if (statement.opcode == "brx.idx" || statement.opcode == "brx.idx.uni")
+    return parseIndexedBranch(statement, operands);
   if (statement.opcode == "bra" || statement.opcode == "bra.uni") {
     statement.label = std::string(trim(operands));
   } else {
@@ -254,14 +256,60 @@ void Parser::parseStatement() {
       statement.operands.push_back(parseOperand(operand));
     line = last;
   }
+  push(std::move(statement));
+}
+
+void Parser::push(Statement statement) {
   function->statements.push_back(std::move(statement));
   statementScopes.push_back(scope);
+}
+
+/// Becomes a comparison and a branch for each target, and a trap for an index
+/// behind them, which the PTX ISA leaves undefined.
+void Parser::parseIndexedBranch(const Statement &branch,
+                                std::string_view operands) {
+  std::vector<std::string_view> parts = split(operands);
+  if (parts.size() != 2)
+    fail("expected an index and a list of targets of 'brx.idx'");
+  if (branch.predicate >= 0)
+    fail("a predicated brx.idx is not supported");
+  const std::vector<std::string> *targets = nullptr;
+  std::string list(trim(parts[1]));
+  for (int s = scope; s >= 0 && !targets; s = scopes[s].parent)
+    if (auto it = scopes[s].branchTargets.find(list);
+        it != scopes[s].branchTargets.end())
+      targets = &it->second;
+  if (!targets)
+    fail("unknown list of targets '" + list + "'");
+  Operand index = parseOperand(parts[0]), isEqual;
+  isEqual.kind = Operand::Kind::Register;
+  isEqual.reg = static_cast<int>(function->registers.size());
+  function->registers.push_back({"%brx" + std::to_string(isEqual.reg), 1});
+  for (size_t i = 0; i < targets->size(); ++i) {
+    Operand number;
+    number.value = i;
+    Statement compare;
+    compare.line = branch.line;
+    compare.opcode = "setp.eq.u32";
+    compare.operands = {isEqual, index, number};
+    push(std::move(compare));
+    Statement jump;
+    jump.line = branch.line;
+    jump.opcode = "bra";
+    jump.predicate = isEqual.reg;
+    jump.label = (*targets)[i];
+    push(std::move(jump));
+  }
+  Statement trap;
+  trap.line = branch.line;
+  trap.opcode = "trap";
+  push(std::move(trap));
 }
 
 void Parser::parseBody() {
   expect('{');
   int outer = scope;
-  scopes.push_back({scope, {}, {}, {}, {}});
+  scopes.emplace_back(scope);
   scope = static_cast<int>(scopes.size()) - 1;
   while (true) {
     skipSpace();
@@ -303,6 +351,14 @@ void Parser::parseBody() {
           (look + 1 == end || look[1] != ':')) {
         std::string label(at, afterName);
         at = look + 1;
+        skipSpace();
+        if (std::string_view(at, end - at).substr(0, 14) == ".branchtargets") {
+          directive();
+          std::string targets = upToSemicolon();
+          for (std::string_view target : split(targets))
+            scopes[scope].branchTargets[label].emplace_back(trim(target));
+          continue;
+        }
         scopes[scope].labels[label] =
             static_cast<int>(function->statements.size());
       } else {
@@ -378,7 +434,7 @@ void Parser::parseFunction(bool isEntry) {
   }
   // Parameters are found by name in a scope around the body.
   int outer = scope;
-  scopes.push_back({scope, {}, {}, {}, {}});
+  scopes.emplace_back(scope);
   scope = static_cast<int>(scopes.size()) - 1;
   for (Variable &param : f->params)
     scopes[scope].variables[param.name] = &param;

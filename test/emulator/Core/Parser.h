@@ -34,11 +34,13 @@ inline std::string_view trim(std::string_view s) {
 
 /// Names declared between two braces; they hide those outside.
 struct Scope {
+  explicit Scope(int parent) : parent(parent) {}
   int parent;
   std::map<std::string, int> registers;
   /// "%r<5>" declares %r0 to %r4: prefix -> (first, count).
   std::map<std::string, std::pair<int, int>> ranges;
   std::map<std::string, int> labels;
+  std::map<std::string, std::vector<std::string>> branchTargets;
   std::map<std::string, Variable *> variables;
 };
 
@@ -48,7 +50,7 @@ public:
     stripComments();
     at = text.data();
     end = at + text.size();
-    scopes.push_back({-1, {}, {}, {}, {}});
+    scopes.emplace_back(-1);
   }
   void parseModule();
 
@@ -72,6 +74,8 @@ private:
   void parseParams(Function &function);
   void parseBody();
   void parseStatement();
+  void parseIndexedBranch(const Statement &branch, std::string_view operands);
+  void push(Statement statement);
   void parseRegisters();
   Variable parseVariable(Space space, bool isParam);
   void parseInitializer(Variable &variable, unsigned elementBytes);

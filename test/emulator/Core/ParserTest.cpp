@@ -57,6 +57,10 @@ TEST(Parser, ChecksNamesAndTypesOfOperands) {
   EXPECT_EQ(errorOf("ld.global.v2.b32 %r0, [%in];"),
             "line 11: expected 2 registers of 'ld.global.v2.b32', got 1");
   EXPECT_EQ(errorOf("bra nowhere;"), "line 11: unknown label 'nowhere'");
+  EXPECT_EQ(errorOf("brx.idx %r0, nowhere;"),
+            "line 11: unknown list of targets 'nowhere'");
+  EXPECT_EQ(errorOf("l: .branchtargets nowhere; brx.idx %r0, l;"),
+            "line 11: unknown label 'nowhere'");
   EXPECT_EQ(moduleError(".entry k() {\nret"),
             "line 2: expected ';', got the end of the text");
   EXPECT_EQ(errorOf("setmaxnreg.dec.sync.aligned.u32 42;"),
