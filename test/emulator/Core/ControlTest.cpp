@@ -144,22 +144,6 @@ TEST(Control, BarriersReduceOverTheirThreads) {
   EXPECT_EQ(out[95], 261070u);
 }
 
-TEST(Control, HalvesCompareAsTheirValues) {
-  // 0x3C00 is 1 in f16 and less in bf16; 0x7E00 is NaN in f16 alone.
-  auto out = valuesOf(R"(
-    mov.b16 %h0, 0x3C00; mov.b16 %h1, 0x3F80; mov.b16 %h2, 0x7E00;
-    mov.b16 %h3, 0x8001; mov.b16 %h4, 0;
-    setp.lt.f16 %p0, %h0, %h1; setp.lt.bf16 %p1, %h0, %h1;
-    setp.gtu.f16 %p2, %h0, %h2; setp.gtu.bf16 %p3, %h0, %h2;
-    setp.lt.f16 %p4, %h3, %h4; setp.lt.ftz.f16 %p5, %h3, %h4;
-    selp.b32 %r0, 1, 0, %p0; selp.b32 %r1, 2, 0, %p1; or.b32 %r0, %r0, %r1;
-    selp.b32 %r1, 4, 0, %p2; or.b32 %r0, %r0, %r1;
-    selp.b32 %r1, 8, 0, %p3; or.b32 %r0, %r0, %r1;
-    selp.b32 %r1, 16, 0, %p4; or.b32 %r0, %r0, %r1;
-    selp.b32 %r1, 32, 0, %p5; or.b32 %r0, %r0, %r1;)");
-  EXPECT_EQ(out[0], 1u + 2 + 4 + 16);
-}
-
 TEST(Control, SpecialRegistersTellThePlace) {
   Snippet snippet;
   snippet.body = R"(mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x;

@@ -255,13 +255,29 @@ uint64_t toInteger(double x, Type type) {
                   : static_cast<uint64_t>(x);
 }
 
-/// Integer to double, rounded to odd where 64 bits do not fit.
+/// Integer to double, rounded to odd where 64 bits do not fit, so that rounding
+/// it to a smaller type gives what rounding the integer does.
 double fromInteger(uint64_t bits, bool isSigned) {
   bool negative = isSigned && static_cast<int64_t>(bits) < 0;
   uint64_t magnitude = negative ? -bits : bits;
   double high = static_cast<double>(magnitude >> 32) * 0x1p32;
   double value = addToOdd(high, static_cast<double>(magnitude & 0xFFFFFFFF));
   return negative ? -value : value;
+}
+
+/// Integer to double, rounded as asked.
+double roundToF64(uint64_t bits, bool isSigned, Rounding mode) {
+  double value = isSigned ? static_cast<double>(static_cast<int64_t>(bits))
+                          : static_cast<double>(bits);
+  __int128 exact =
+      isSigned ? __int128(static_cast<int64_t>(bits)) : __int128(bits);
+  auto rounded = static_cast<__int128>(value);
+  bool towardsZero = mode == Rounding::Zero;
+  if (rounded < exact && (mode == Rounding::Up || (towardsZero && exact < 0)))
+    return std::nextafter(value, INFINITY);
+  if (rounded > exact && (mode == Rounding::Down || (towardsZero && exact > 0)))
+    return std::nextafter(value, -INFINITY);
+  return value;
 }
 
 uint64_t extend(uint64_t bits, Type type) {
@@ -309,6 +325,9 @@ void execCvt(Warp &w, const Inst &i, uint32_t m) {
                             i.flags);
       else
         result = storeFloat(to, x, mode, i.flags);
+    } else if (to == Type::F64) {
+      result = storeFloat(to, roundToF64(bits, isSignedType(from), mode), mode,
+                          i.flags);
     } else if (isFloatType(to)) {
       result =
           storeFloat(to, fromInteger(bits, isSignedType(from)), mode, i.flags);
