@@ -196,6 +196,13 @@ TEST(Report, RegistersOfWarpgroups) {
             "wrong-register-count");
 }
 
+TEST(Report, KernelsDoNotOverlap) {
+  EXPECT_EQ(kindOf("griddepcontrol.wait; ld.global.b32 %r0, [%in];"
+                   "griddepcontrol.launch_dependents;"
+                   "st.global.b32 [%out], %r0;"),
+            "");
+}
+
 TEST(Report, Clusters) {
   EXPECT_EQ(kindOf("mov.b32 %r0, smem; mapa.shared::cluster.u32 %r1, %r0, 0;"
                    "st.shared::cluster.b32 [%r1], %me;"

@@ -54,6 +54,9 @@ static cl::opt<unsigned> seed("seed", cl::init(1)),
     emulatorSeed("emulator-seed", cl::init(0));
 static cl::opt<std::string> completion("completion", cl::init("latest"),
                                        cl::desc("latest | earliest | random"));
+static cl::opt<unsigned> interleavings(
+    "interleavings", cl::init(0),
+    cl::desc("run with so many emulator seeds in each order of completion"));
 
 namespace {
 /// A tensor in device memory.
@@ -91,7 +94,7 @@ public:
     makeBuffers();
   }
 
-  bool run(const emu::Kernel &kernel);
+  bool run(const emu::Kernel &kernel, emu::LaunchOptions options);
 
 private:
   unsigned elementBytes() const { return f32 ? 4 : 2; }
@@ -284,17 +287,11 @@ void Launch::writeParam(Attribute attribute, std::byte *to) {
       });
 }
 
-bool Launch::run(const emu::Kernel &kernel) {
+bool Launch::run(const emu::Kernel &kernel, emu::LaunchOptions options) {
   std::vector<std::byte> params(kernel.paramBytes());
   for (auto [attribute, param] :
        llvm::zip_equal(code.getParams(), kernel.params()))
     writeParam(attribute, params.data() + param.offset);
-  emu::LaunchOptions options;
-  options.seed = emulatorSeed;
-  options.numSMs = processors;
-  options.completion = completion == "latest"     ? emu::Completion::Latest
-                       : completion == "earliest" ? emu::Completion::Earliest
-                                                  : emu::Completion::Random;
   unsigned grid = evaluate(code.getGrid()[0]);
   emu::Statistics statistics;
   emu::Report report =
@@ -403,7 +400,25 @@ static LogicalResult run() {
     llvm::errs() << error << "\n";
     return failure();
   }
-  return success(Launch(code).run(*program->find(name)));
+  const emu::Kernel &kernel = *program->find(name);
+  emu::LaunchOptions options;
+  options.seed = emulatorSeed;
+  options.numSMs = processors;
+  options.completion = completion == "latest"     ? emu::Completion::Latest
+                       : completion == "earliest" ? emu::Completion::Earliest
+                                                  : emu::Completion::Random;
+  if (!interleavings)
+    return success(Launch(code).run(kernel, options));
+  for (auto order : {emu::Completion::Latest, emu::Completion::Earliest,
+                     emu::Completion::Random}) {
+    for (options.seed = 0; options.seed < interleavings; ++options.seed) {
+      options.completion = order;
+      if (!Launch(code).run(kernel, options))
+        return failure();
+    }
+  }
+  llvm::outs() << "all " << 3 * interleavings << " runs are right\n";
+  return success();
 }
 
 int main(int argc, char **argv) {
