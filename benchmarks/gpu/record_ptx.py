@@ -6,6 +6,7 @@ and records what they write, or compares it with what was recorded.
     python3 benchmarks/gpu/record_ptx.py --record RESULTS.npz      # on a GPU
     PBS_CUDA_LIBRARY=.../libpbs_emu.so python3 benchmarks/gpu/record_ptx.py \\
         --compare RESULTS.npz                                # on the emulator
+    python3 benchmarks/gpu/record_ptx.py --refused     # programs that are wrong
 
 Results have to be the same bit for bit, except for instructions of which the
 PTX ISA states a bound: there the manifest holds how far two implementations may
@@ -261,7 +262,7 @@ def work(entries):
             return
 
 
-def run_all(entries, pattern):
+def run_all(entries, arguments):
     """Results by kernel, errors by kernel, and what they were made on.
 
     A process of its own runs the kernels; after a failure another goes on."""
@@ -269,8 +270,8 @@ def run_all(entries, pattern):
     while len(results) + len(errors) < len(entries):
         first = len(results) + len(errors)
         with subprocess.Popen(
-                [sys.executable, __file__, "--worker", str(first), "--only",
-                 pattern], stdout=subprocess.PIPE, text=True) as process:
+                [sys.executable, __file__, "--worker", str(first), *arguments],
+                stdout=subprocess.PIPE, text=True) as process:
             timer = threading.Timer(TIMEOUT, process.kill)
             timer.start()
             lines = process.stdout.read().split("\n")[:-1]
@@ -358,18 +359,26 @@ def main():
     parser.add_argument("--compare", help="compare with results of this file")
     parser.add_argument("--only", default="",
                         help="kernels whose name has this pattern")
+    parser.add_argument("--refused", action="store_true",
+                        help="run what is wrong, and expect an error of each")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     entries = [e for e in json.loads((PROGRAMS / "manifest.json").read_text())
-               if re.search(args.only, e["kernel"])]
+               if re.search(args.only, e["kernel"]) and
+               e.get("refused", False) == args.refused]
     if args.worker is not None:
         work(entries[args.worker:])
         return
-    results, errors, description = run_all(entries, args.only)
+    results, errors, description = run_all(
+        entries, ["--only", args.only] + ["--refused"] * args.refused)
     description["date"] = datetime.date.today().isoformat()
     print(json.dumps(description))
     for name, error in errors.items():
         print(f"{name}: {error}")
+    if args.refused:
+        for name in results:
+            print(f"{name}: expected an error, got a result")
+        sys.exit(bool(results))
     ok = not errors
     if args.record:
         numpy.savez_compressed(

@@ -1,6 +1,8 @@
 # Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Programs of asynchronous copies, atomics and barriers."""
+import functools
+
 from programs import Program
 
 WAIT = """  mbarrier.try_wait.parity.shared.b64 %p2, [%smem], 0;
@@ -8,26 +10,22 @@ WAIT = """  mbarrier.try_wait.parity.shared.b64 %p2, [%smem], 0;
 """
 
 
-def make_tensor_copies():
-    program = Program("tensor_copies")
-    types = {"f16": 2, "bf16": 2, "f32": 4, "s32": 4, "u8": 1}
+BYTES = {"f16": 2, "bf16": 2, "f32": 4, "s32": 4, "u8": 1}
 
-    def coordinates(values):
-        return "{" + ", ".join(str(v) for v in values) + "}"
 
-    def load(name, kind, sizes, box, at, swizzle):
-        """Loads one box and writes the shared memory out."""
-        rank, bytes_ = len(sizes), types[kind]
-        for extent in box:
-            bytes_ *= extent
-        body = f"""  setp.ne.u32 %p1, %me, 0;
+def add_load(program, name, kind, sizes, box, at, swizzle, refused=False):
+    """Loads one box and writes the shared memory out."""
+    rank, bytes_ = len(sizes), BYTES[kind]
+    for extent in box:
+        bytes_ *= extent
+    body = f"""  setp.ne.u32 %p1, %me, 0;
   @%p1 bra wait;
   mbarrier.init.shared.b64 [%smem], 1;
   fence.mbarrier_init.release.cluster;
   mbarrier.arrive.expect_tx.shared::cta.b64 _, [%smem], {bytes_};
   add.s32 %r1, %smem, 1024;
   cp.async.bulk.tensor.{rank}d.shared::cta.global.tile.mbarrier::complete_tx::bytes
-    [%r1], [%map, {coordinates(at)}], [%smem];
+    [%r1], [%map, {{{", ".join(map(str, at))}}}], [%smem];
 wait:
   bar.sync 0;
 again:
@@ -36,25 +34,74 @@ again:
   add.s64 %out, %out, %d1;
   add.s32 %r2, %r2, %smem;
 """
-        words = bytes_ // 4
-        for first in range(0, words, 128):
-            if words - first < 128:
-                body += f"  setp.ge.u32 %p3, %me, {words - first};\n" \
-                        "  @%p3 bra done;\n"
-            body += f"  ld.shared.b32 %r3, [%r2+{1024 + 4 * first}];\n" \
-                    f"  st.global.b32 [%out+{4 * first}], %r3;\n"
-        body += "done:\n"
-        count = 1
-        for extent in sizes:
-            count *= extent
-        program.kernel("load_" + name, body, threads=128, words=words,
-                       shared=1024 + max(bytes_, 1024),
-                       inputs=[{"kind": "integers",
-                                "words": count * types[kind] // 4,
-                                "seed": 13}],
-                       tensor={"base": "in", "type": kind, "sizes": sizes,
-                               "box": box, "swizzle": swizzle})
+    words = bytes_ // 4
+    for first in range(0, words, 128):
+        if words - first < 128:
+            body += f"  setp.ge.u32 %p3, %me, {words - first};\n" \
+                    "  @%p3 bra done;\n"
+        body += f"  ld.shared.b32 %r3, [%r2+{1024 + 4 * first}];\n" \
+                f"  st.global.b32 [%out+{4 * first}], %r3;\n"
+    body += "done:\n"
+    count = 1
+    for extent in sizes:
+        count *= extent
+    program.kernel("load_" + name, body, threads=128, words=words,
+                   shared=1024 + max(bytes_, 1024),
+                   inputs=[{"kind": "integers",
+                            "words": count * BYTES[kind] // 4,
+                            "seed": 13}],
+                   tensor={"base": "in", "type": kind, "sizes": sizes,
+                           "box": box, "swizzle": swizzle},
+                   refused=refused)
 
+
+def add_store(program, name, operation, kind, sizes, box, at, swizzle, values,
+              refused=False):
+    """Stores or reduces one box of shared memory into the output."""
+    rank, bytes_ = len(sizes), BYTES[kind]
+    for extent in box:
+        bytes_ *= extent
+    words = bytes_ // 4
+    body = """  shl.b32 %r2, %me, 2;
+  mul.wide.u32 %d1, %me, 4;
+  add.s64 %in, %in, %d1;
+  add.s32 %r2, %r2, %smem;
+"""
+    for first in range(0, words, 128):
+        body += f"  ld.global.b32 %r3, [%in+{4 * first}];\n" \
+                f"  st.shared.b32 [%r2+{4 * first}], %r3;\n"
+    op = "cp.async.bulk.tensor" if operation == "store" \
+        else "cp.reduce.async.bulk.tensor"
+    suffix = "" if operation == "store" else "." + operation
+    body += f"""  fence.proxy.async.shared::cta;
+  bar.sync 0;
+  setp.ne.u32 %p1, %me, 0;
+  @%p1 bra done;
+  {op}.{rank}d.global.shared::cta{suffix}.tile.bulk_group
+    [%map, {{{", ".join(map(str, at))}}}], [%smem];
+  cp.async.bulk.commit_group;
+  cp.async.bulk.wait_group 0;
+done:
+"""
+    count = 1
+    for extent in sizes:
+        count *= extent
+    program.kernel(
+        f"{name}", body, threads=128, words=count * BYTES[kind] // 4,
+        shared=max(4 * (words + 127) // 128 * 128, 1024),
+        inputs=[{"kind": values, "type": kind,
+                 "words": (words + 127) // 128 * 128, "seed": 14}],
+        fill={"f32": 0x3F800000, "f16": 0x40003C00, "bf16": 0x40003F80,
+              "s32": 5}[kind],
+        tensor={"base": "out", "type": kind, "sizes": sizes, "box": box,
+                "swizzle": swizzle},
+        refused=refused)
+
+
+def make_tensor_copies():
+    program = Program("tensor_copies")
+    load = functools.partial(add_load, program)
+    store = functools.partial(add_store, program)
     load("plain", "f32", [16, 10], [8, 4], [4, 3], 0)
     load("swizzle128", "bf16", [64, 20], [64, 16], [0, 2], 128)
     load("swizzle64", "f16", [64, 20], [32, 16], [32, 1], 64)
@@ -66,53 +113,10 @@ again:
     load("three", "f32", [8, 5, 4], [8, 4, 3], [0, 2, 2], 32)
     load("four", "bf16", [64, 7, 3, 2], [64, 4, 2, 2], [0, 5, 1, 1], 128)
     load("five", "u8", [16, 3, 3, 3, 3], [16, 2, 2, 2, 2], [0, 2, 1, 2, 0], 0)
-
-    def store(name, operation, kind, sizes, box, at, swizzle, values):
-        """Stores or reduces one box of shared memory into the output."""
-        rank, bytes_ = len(sizes), types[kind]
-        for extent in box:
-            bytes_ *= extent
-        words = bytes_ // 4
-        body = """  shl.b32 %r2, %me, 2;
-  mul.wide.u32 %d1, %me, 4;
-  add.s64 %in, %in, %d1;
-  add.s32 %r2, %r2, %smem;
-"""
-        for first in range(0, words, 128):
-            body += f"  ld.global.b32 %r3, [%in+{4 * first}];\n" \
-                    f"  st.shared.b32 [%r2+{4 * first}], %r3;\n"
-        op = "cp.async.bulk.tensor" if operation == "store" \
-            else "cp.reduce.async.bulk.tensor"
-        suffix = "" if operation == "store" else "." + operation
-        body += f"""  fence.proxy.async.shared::cta;
-  bar.sync 0;
-  setp.ne.u32 %p1, %me, 0;
-  @%p1 bra done;
-  {op}.{rank}d.global.shared::cta{suffix}.tile.bulk_group
-    [%map, {coordinates(at)}], [%smem];
-  cp.async.bulk.commit_group;
-  cp.async.bulk.wait_group 0;
-done:
-"""
-        count = 1
-        for extent in sizes:
-            count *= extent
-        program.kernel(
-            f"{name}", body, threads=128, words=count * types[kind] // 4,
-            shared=max(4 * (words + 127) // 128 * 128, 1024),
-            inputs=[{"kind": values, "type": kind,
-                     "words": (words + 127) // 128 * 128, "seed": 14}],
-            fill={"f32": 0x3F800000, "f16": 0x40003C00, "bf16": 0x40003F80,
-                  "s32": 5}[kind],
-            tensor={"base": "out", "type": kind, "sizes": sizes, "box": box,
-                    "swizzle": swizzle})
-
     store("store_swizzle128", "store", "bf16", [72, 20], [64, 16], [40, 7],
           128, "integers")
     store("store_swizzle32", "store", "f32", [16, 8], [8, 8], [8, 2], 32,
           "integers")
-    # A store whose box begins before the tensor, in either dimension, ends in
-    # CUDA_ERROR_ILLEGAL_INSTRUCTION on an H100, unlike a load.
     store("store_three", "store", "f16", [32, 5, 4], [32, 4, 2], [0, 3, 1], 64,
           "integers")
     store("reduce_f32", "add", "f32", [16, 8], [8, 8], [12, 2], 0, "usual")
@@ -121,6 +125,22 @@ done:
     for operation in ("add", "min", "max", "and", "or", "xor"):
         store("reduce_s32_" + operation, operation, "s32", [16, 8], [8, 8],
               [0, 0], 0, "integers")
+    return program
+
+
+def make_refused():
+    """What begins inside of 16 bytes, or a store before its tensor: the latter
+    was seen to end in CUDA_ERROR_ILLEGAL_INSTRUCTION on an H100."""
+    program = Program("refused")
+    for name, at in (("misaligned", [4, 0]), ("odd", [1, 0]),
+                     ("misaligned_before", [-4, 0])):
+        add_load(program, name, "bf16", [64, 16], [32, 8], at, 64,
+                 refused=True)
+    for name, at in (("misaligned", [4, 0]), ("before", [-8, 0]),
+                     ("above", [0, -1])):
+        for operation in ("store", "add"):
+            add_store(program, f"{operation}_{name}", operation, "f16",
+                      [64, 16], [32, 8], at, 64, "pairs", refused=True)
     return program
 
 

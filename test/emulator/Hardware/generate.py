@@ -25,7 +25,8 @@ def main():
     for make in (elementwise.make_integer, elementwise.make_float,
                  elementwise.make_convert, elementwise.make_approximate,
                  matrices.make_warp, matrices.make_mma, matrices.make_wgmma,
-                 copies.make_tensor_copies, copies.make_copies):
+                 copies.make_tensor_copies, copies.make_copies,
+                 copies.make_refused):
         make().write(directory)
     with open(os.path.join(directory, "manifest.json"), "w",
               encoding="ascii") as file:

@@ -21,9 +21,10 @@ class Program:
         self.name, self.text = name, HEADER
 
     def kernel(self, name, body, *, threads, words, inputs, labels=None,
-               shared=0, tensor=None, tolerance=None, fill=0):
+               shared=0, tensor=None, tolerance=None, fill=0, refused=False):
         """Adds a kernel whose body begins with %in, %out (global addresses),
-        %me and, with `shared`, %smem (shared address)."""
+        %me and, with `shared`, %smem (shared address). One that is `refused`
+        ends in an error on hardware."""
         parameters = "\n  .param .u64 in,\n  .param .u64 out"
         start = """  ld.param.u64 %in, [in];
   ld.param.u64 %out, [out];
@@ -57,6 +58,8 @@ class Program:
             entry["tensor"] = tensor
         if tolerance:
             entry["tolerance"] = tolerance
+        if refused:
+            entry["refused"] = True
         MANIFEST.append(entry)
 
     def write(self, directory):
