@@ -42,8 +42,8 @@
     "Shared memory is overwritten while a wgmma, a bulk copy or a cp.async "   \
     "may still access it.")                                                    \
   X(Race, "race",                                                              \
-    "Two warps access a word of shared memory, at least one writes, and "      \
-    "nothing orders them.")                                                    \
+    "Two warps access a word of shared or global memory, at least one "        \
+    "writes, and nothing orders them.")                                        \
   X(ReadBeforeArrival, "read-before-arrival",                                  \
     "Shared memory is read whose copy has not been waited for.")               \
   X(RegisterInFlight, "register-in-flight",                                    \

@@ -56,8 +56,8 @@ void readMap(Warp &w, BulkCopy &copy, uint64_t address, unsigned rank,
 }
 
 /// What a GPU answers with an illegal instruction: a store that begins before
-/// its tensor was seen to do so on an H100, a box that begins inside of 16 bytes
-/// is known from others.
+/// its tensor was seen to do so on an H100, a box that begins inside of 16
+/// bytes is known from others.
 void checkCoordinates(const BulkCopy &copy, int lane) {
   int64_t offset = int64_t(copy.coordinates[0]) * copy.map.elementBytes;
   if (offset % kTensorAlignment)

@@ -375,14 +375,9 @@ void pbs::emu::decodeFloatArithmetic(Decoder &d) {
 }
 
 std::vector<Family> pbs::emu::floatFamilies() {
-  return {{"fma", decodeFloatArithmetic},
-          {"rcp", decodeFloatArithmetic},
-          {"sqrt", decodeFloatArithmetic},
-          {"rsqrt", decodeFloatArithmetic},
-          {"ex2", decodeFloatArithmetic},
-          {"lg2", decodeFloatArithmetic},
-          {"sin", decodeFloatArithmetic},
-          {"cos", decodeFloatArithmetic},
-          {"tanh", decodeFloatArithmetic},
-          {"copysign", decodeFloatArithmetic}};
+  return {{"fma", decodeFloatArithmetic},  {"rcp", decodeFloatArithmetic},
+          {"sqrt", decodeFloatArithmetic}, {"rsqrt", decodeFloatArithmetic},
+          {"ex2", decodeFloatArithmetic},  {"lg2", decodeFloatArithmetic},
+          {"sin", decodeFloatArithmetic},  {"cos", decodeFloatArithmetic},
+          {"tanh", decodeFloatArithmetic}, {"copysign", decodeFloatArithmetic}};
 }

@@ -51,6 +51,7 @@ bool Machine::startBlock(Cta &cta) {
   if (!cta.active)
     return false;
   uint64_t b = nextBlock++;
+  cta.number = static_cast<uint32_t>(b + 1);
   cta.start({static_cast<unsigned>(b % grid.x),
              static_cast<unsigned>(b / grid.x % grid.y),
              static_cast<unsigned>(b / grid.x / grid.y)});

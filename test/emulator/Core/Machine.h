@@ -9,6 +9,7 @@
 #define PBS_TEST_EMULATOR_CORE_MACHINE_H
 
 #include "Clocks.h"
+#include "GlobalShadow.h"
 #include "Program.h"
 #include "ReportKinds.h"
 #include "Shadow.h"
@@ -219,6 +220,7 @@ class Cta {
 public:
   Machine *machine = nullptr;
   std::array<unsigned, 3> id{};
+  uint32_t number = 0; ///< in the grid, from 1
   bool active = false;
   std::vector<Warp> warps;
   unsigned numThreads = 0, liveWarps = 0;
@@ -252,6 +254,7 @@ public:
   DeviceMemory &memory;
   const LaunchOptions &options;
   Statistics statistics;
+  GlobalShadow globalShadow;
   Dim grid, block;
   uint32_t dynamicShared = 0;
   std::mt19937_64 random;

@@ -59,7 +59,24 @@ uint64_t conflicts(uint32_t m, const uint64_t *at, unsigned bytes) {
   return extra;
 }
 
-/// Where the bytes of a lane are; checks them against the shadow.
+GlobalShadow::Access globalAccess(const Warp &w, const Inst &i, bool atomic) {
+  return {w.clocks, w.cta->number,       w.index, w.clock(),
+          i.line,   w.machine->executed, atomic};
+}
+
+/// Calls f, whose faults are of the lane.
+template <class F>
+void inGlobal(int lane, F f) {
+  try {
+    f();
+  } catch (Fault &fault) {
+    fault.lane = lane;
+    throw;
+  }
+}
+
+/// Where the bytes of a lane are; checks them against the shadow, but for
+/// writes to global memory.
 struct Locator {
   Warp &w;
   const Inst &i;
@@ -121,6 +138,11 @@ struct Locator {
                 std::to_string(bytes),
             l);
     (isWrite ? s.globalBytesWritten : s.globalBytesRead) += bytes;
+    if (!isWrite)
+      inGlobal(l, [&] {
+        w.machine->globalShadow.read(globalAccess(w, i, i.flags & kStrong),
+                                     address, bytes);
+      });
     if (window && address >= windowBegin && address + bytes <= windowEnd)
       return window + (address - windowBegin);
     return w.machine->global(address, bytes, isWrite ? "store" : "load", l);
@@ -130,8 +152,15 @@ struct Locator {
 /// The location where strong accesses of a block meet.
 void synchronise(Warp &w, const Inst &i, uint64_t address, bool acquire,
                  bool release) {
-  if (resolve(i, address) == ptx::Space::Shared)
+  if (resolve(i, address) == ptx::Space::Shared) {
     address |= kSharedWindow;
+  } else {
+    GlobalShadow &shadow = w.machine->globalShadow;
+    if (acquire)
+      shadow.acquire(w.cta->number, w.machine->executed);
+    if (release)
+      shadow.release(w.cta->number, w.machine->executed);
+  }
   auto [it, isNew] = w.cta->locations.try_emplace(address);
   if (isNew)
     it->second.clear();
@@ -181,10 +210,19 @@ void execStore(Warp &w, const Inst &i, uint32_t m) {
   Locator locate(w, i, bytes, true, m, at);
   eachLane(m, [&](unsigned l) {
     std::byte *host = locate(at[l], l);
+    std::byte data[32];
     for (size_t k = 0; k < i.list.size(); ++k) {
       uint64_t value = w.value(i.list[k], l);
-      std::memcpy(host + k * element, &value, element);
+      std::memcpy(data + k * element, &value, element);
     }
+    uint64_t address = at[l];
+    if (resolve(i, address) == ptx::Space::Global &&
+        std::memcmp(host, data, bytes))
+      inGlobal(static_cast<int>(l), [&] {
+        w.machine->globalShadow.write(globalAccess(w, i, i.flags & kStrong),
+                                      address, bytes);
+      });
+    std::memcpy(host, data, bytes);
   });
   if (i.space == ptx::Space::Shared)
     w.machine->statistics.bankConflicts += conflicts(m, at, bytes);
@@ -337,7 +375,8 @@ void execAtomic(Warp &w, const Inst &i, uint32_t m) {
     std::byte *host;
     if (acquires || releases)
       synchronise(w, i, at[l], acquires, releases);
-    if (resolve(i, address) == ptx::Space::Shared) {
+    ptx::Space space = resolve(i, address);
+    if (space == ptx::Space::Shared) {
       int lane = static_cast<int>(l);
       host = w.cta->sharedAt(address, sizeof(T), lane, sizeof(T));
       Shadow::Access access = w.access(i);
@@ -359,6 +398,15 @@ void execAtomic(Warp &w, const Inst &i, uint32_t m) {
     std::memcpy(&old, host, sizeof(T));
     T result = combine<T>(static_cast<Atomic>(i.imm & 0xFF), old,
                           getLane<T>(b, l), getLane<T>(c, l));
+    if (space != ptx::Space::Shared)
+      inGlobal(static_cast<int>(l), [&] {
+        GlobalShadow &shadow = w.machine->globalShadow;
+        GlobalShadow::Access access = globalAccess(w, i, true);
+        if (std::memcmp(&old, &result, sizeof(T)))
+          shadow.write(access, address, sizeof(T));
+        else
+          shadow.read(access, address, sizeof(T));
+      });
     std::memcpy(host, &result, sizeof(T));
     Slot<T> slot = 0;
     std::memcpy(&slot, &old, sizeof(T));

@@ -107,6 +107,59 @@ TEST(Report, RacesOfTwoWarps) {
             "race");
 }
 
+static std::string kindOfBlocks(const std::string &body, unsigned blocks) {
+  Snippet snippet;
+  snippet.body = body;
+  snippet.blocks = blocks;
+  return snippet.kind();
+}
+
+TEST(Report, RacesOfWarpsOnGlobalMemory) {
+  EXPECT_EQ(kindOf("add.s32 %r0, %warp, 1; st.global.b32 [%out], %r0;", 64),
+            "race");
+  // Nobody sees a write of what is there.
+  EXPECT_EQ(kindOf("mov.b32 %r0, 0; st.global.b32 [%out], %r0;", 64), "");
+  const std::string handOver =
+      "setp.eq.u32 %p0, %warp, 0; add.s32 %r0, %me, 1; mul.wide.u32 %d0, "
+      "%lane, 4; add.s64 %d0, %d0, %out; @%p0 st.global.b32 [%d0], %r0;"
+      "bar.sync 0; ld.global.b32 %r1, [%d0];";
+  EXPECT_EQ(kindOf(handOver, 64), "");
+  std::string wrong = handOver;
+  wrong.erase(wrong.find("bar.sync 0;"), 11);
+  EXPECT_EQ(kindOf(wrong, 64), "race");
+  EXPECT_EQ(kindOf(handOver + "@%p0 st.global.b32 [%d0], %lane;", 64), "race");
+  // Bytes of a word are places of their own.
+  EXPECT_EQ(kindOf("mul.wide.u32 %d0, %warp, 2; add.s64 %d0, %d0, %out;"
+                   "mov.b16 %h0, 7; st.global.b16 [%d0], %h0;",
+                   64),
+            "");
+  EXPECT_EQ(kindOf("red.global.add.u32 [%out], 1;", 64), "");
+  EXPECT_EQ(
+      kindOf("red.global.add.u32 [%out], 1; ld.global.b32 %r0, [%out];", 64),
+      "race");
+}
+
+TEST(Report, RacesOfBlocksOnGlobalMemory) {
+  EXPECT_EQ(kindOfBlocks("mov.u32 %r0, %ctaid.x; add.s32 %r0, %r0, 1;"
+                         "st.global.b32 [%out], %r0;",
+                         2),
+            "race");
+  EXPECT_EQ(kindOfBlocks("atom.global.add.u32 %r0, [%out], 1;", 6), "");
+  // The second block reads what the first wrote, behind a flag.
+  const std::string handOver = R"(mov.u32 %r0, %ctaid.x;
+    setp.eq.u32 %p0, %r0, 0; setp.ne.u32 %p1, %me, 0; @%p1 ret;
+    mov.b32 %r1, 7; @!%p0 bra second;
+    st.global.b32 [%out], %r1; st.release.gpu.global.b32 [%out+64], %r1; ret;
+    second: ld.acquire.gpu.global.b32 %r2, [%out+64]; setp.eq.u32 %p2, %r2, 0;
+    @%p2 bra second; ld.global.b32 %r3, [%out];)";
+  EXPECT_EQ(kindOfBlocks(handOver, 2), "");
+  std::string early = handOver;
+  early.replace(early.find("st.global.b32 [%out], %r1; st.release"), 37,
+                "st.release");
+  early.insert(early.find(" ret;\n    second"), " st.global.b32 [%out], %r1;");
+  EXPECT_EQ(kindOfBlocks(early, 2), "race");
+}
+
 TEST(Report, AcquireOfAReleaseOrders) {
   const std::string body = R"(setp.ne.u32 %p0, %warp, 0; mov.b32 %r0, 1;
     setp.ne.u32 %p1, %me, 0;
