@@ -117,6 +117,7 @@ void pbs::buildNVVMCodeStage(OpPassManager &pm) {
 void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse);
+  pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
   buildPlanStage(pm);
   buildTileStage(pm, /*onlyMissing=*/!options.tile);
   buildTileScheduleStage(pm, options);

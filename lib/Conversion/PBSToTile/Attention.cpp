@@ -220,7 +220,8 @@ Value AttentionWriter::writeKeyPositions(Value key0) {
     return b.add(tile::IotaOp::create(b, type), b.splat(key0, type));
   Value read = tile::ReadOp::create(
       b, b.lane(kBlock, b.getI32Type()), b.buffer(*task.positions),
-      ValueRange{batch, kvHead, key0}, b.i32(kNoPosition));
+      ValueRange{batch, kvHead, key0}, b.i32(kNoPosition),
+      /*dim=*/IntegerAttr());
   return tile::RelayoutOp::create(b, type, read, /*offset=*/IntegerAttr());
 }
 
@@ -342,7 +343,7 @@ void AttentionWriter::writeResults(const State &s) {
     Value lse2 = math::FmaOp::create(b, s.max, rowScales, log);
     Value lse = arith::MulFOp::create(b, lse2, b.filled(rowType, kLn2));
     tile::WriteOp::create(b, lse, b.buffer(*task.lse),
-                          ValueRange{batch, head, row0});
+                          ValueRange{batch, head, row0}, /*dim=*/IntegerAttr());
   }
 }
 

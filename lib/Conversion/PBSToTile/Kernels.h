@@ -17,6 +17,14 @@ namespace mlir::pbs {
 /// `module`, or returns why it cannot and writes nothing.
 std::optional<std::string> writeKernel(AttentionOp op, plan::KernelOp kernel,
                                        Block *module);
+std::optional<std::string> writeKernel(ColumnImportanceOp op,
+                                       plan::KernelOp kernel, Block *module);
+std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,
+                                       Block *module);
+std::optional<std::string> writeKernel(ProxyStatsOp op, plan::KernelOp kernel,
+                                       Block *module);
+std::optional<std::string> writeKernel(SplitProxyStatsOp op,
+                                       plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(SparseAttentionOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(PoolOp op, plan::KernelOp kernel,

@@ -32,7 +32,8 @@ static bool isLeftToOthers(Operation *op) {
         bool isPositive = !scale || !(scale->isNegative() || scale->isZero());
         return isPositive && attention.getScore().empty();
       })
-      .Case([](PoolOp) { return false; })
+      .Case<ColumnImportanceOp, MergeStatsOp, PoolOp, ProxyStatsOp,
+            SplitProxyStatsOp>([](auto) { return false; })
       .Default([](Operation *) { return true; });
 }
 
@@ -62,12 +63,13 @@ struct ConvertPBSToTilePass final
       using Reason = std::optional<std::string>;
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
-              .Case<AttentionOp, PoolOp, SparseAttentionOp>([&](auto op) {
-                return writeKernel(op, kernel, code.getBody());
-              })
+              .Case<AttentionOp, ColumnImportanceOp, MergeStatsOp, PoolOp,
+                    ProxyStatsOp, SparseAttentionOp, SplitProxyStatsOp>(
+                  [&](auto op) {
+                    return writeKernel(op, kernel, code.getBody());
+                  })
               .Default([](Operation *) -> Reason {
-                return "expected pbs.attention, pbs.pool or "
-                       "pbs.sparse_attention";
+                return "there is no kernel of tiles for it";
               });
       if (!reason) {
         ++numKernels;

@@ -59,7 +59,8 @@ mlir::pbs::writeKernel(PoolOp op, plan::KernelOp kernel, Block *module) {
   // Rows past the end are 0.
   Value rows = tile::ReadOp::create(
       b, b.blocked(block, headDim, type.getElementType(), vector), source,
-      ValueRange{batch, head, row0, zero}, /*other=*/Value());
+      ValueRange{batch, head, row0, zero}, /*other=*/Value(),
+      /*dim=*/IntegerAttr());
   if (!type.getElementType().isF32())
     rows =
         arith::ExtFOp::create(b, b.blocked(block, headDim, f32, vector), rows);
@@ -70,6 +71,7 @@ mlir::pbs::writeKernel(PoolOp op, plan::KernelOp kernel, Block *module) {
   Value divisor =
       b.splat(arith::SIToFPOp::create(b, f32, count), b.lane(headDim, f32));
   Value mean = arith::DivFOp::create(b, sum, divisor);
-  tile::WriteOp::create(b, mean, result, ValueRange{batch, head, at, zero});
+  tile::WriteOp::create(b, mean, result, ValueRange{batch, head, at, zero},
+                        /*dim=*/IntegerAttr());
   return std::nullopt;
 }

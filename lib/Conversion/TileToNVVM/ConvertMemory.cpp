@@ -21,9 +21,10 @@ class TileAccess {
 public:
   /// `original` are the indices before the conversion, which may be constants.
   TileAccess(KernelContext &kernel, KernelBuilder &b, RankedTensorType tile,
-             Value global, ValueRange original, ArrayRef<Value> indices)
+             Value global, ValueRange original, ArrayRef<Value> indices,
+             std::optional<int64_t> dim)
       : kernel(kernel), b(b), tile(tile), global(global), indices(indices),
-        firstDim(indices.size() - tile.getRank()) {
+        firstDim(dim.value_or(indices.size() - tile.getRank())) {
     for (int64_t dim = 0; dim < tile.getRank(); ++dim)
       checked.push_back(!fits(dim, original[firstDim + dim]));
   }
@@ -91,7 +92,7 @@ struct ConvertRead : KernelPattern<ReadOp> {
     Type element = type.getElementType();
     Values indices = single(adaptor.getIndices());
     TileAccess access(kernel, b, type, op.getSource(), op.getIndices(),
-                      indices);
+                      indices, op.getDim());
     Value other;
     if (op.getOther())
       other = adaptor.getOther().front();
@@ -143,7 +144,7 @@ struct ConvertWrite : KernelPattern<WriteOp> {
     auto type = cast<RankedTensorType>(op.getSource().getType());
     Values indices = single(adaptor.getIndices());
     TileAccess access(kernel, b, type, op.getTarget(), op.getIndices(),
-                      indices);
+                      indices, op.getDim());
     bool narrow = type.getElementTypeBitWidth() == 16;
     int64_t perAccess = getAccessElements(type);
     ValueRange source = adaptor.getSource();

@@ -189,10 +189,12 @@ void ParamCollector::collectUses() {
       Value global = op->getOperand(isRead ? 0 : 1);
       auto tile = cast<RankedTensorType>(
           (isRead ? op->getResult(0) : op->getOperand(0)).getType());
+      auto along = op->getAttrOfType<IntegerAttr>("dim");
       int64_t rank = cast<GlobalType>(global.getType()).getRank();
+      int64_t first = along ? along.getInt() : rank - tile.getRank();
       addPointer(global, rank - 1);
-      for (int64_t dim = rank - tile.getRank(); dim < rank; ++dim)
-        addExtent(global, dim);
+      for (int64_t i = 0; i < tile.getRank(); ++i)
+        addExtent(global, first + i);
     } else if (auto dim = dyn_cast<DimOp>(op)) {
       addExtent(dim.getSource(), dim.getDim());
     }

@@ -56,7 +56,7 @@ plan.kernel @pool_block(%k: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
 // -----
 
 plan.kernel @other_op(%i: tensor<1x2x?xf32>) -> tensor<1x2x?xi32> {
-  // expected-remark@+1 {{not written down as tiles: expected pbs.attention, pbs.pool or pbs.sparse_attention}}
+  // expected-remark@+1 {{not written down as tiles: there is no kernel of tiles for it}}
   %p = pbs.sort_segments %i
     : (tensor<1x2x?xf32>) -> !pbs.permutation<1x2x?, segment = 256>
   %positions = pbs.unpack_permutation %p

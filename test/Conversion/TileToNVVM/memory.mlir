@@ -25,6 +25,30 @@ tile.func @edges(%in: !tile.global<?x?xi32>, %out: !tile.global<128xi32>)
 
 // -----
 
+// A tile along another dimension than the last: its extent is compared, its
+// stride multiplied.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @along
+// CHECK-SAME: (%{{.*}}: !llvm.ptr<1> {llvm.noalias}, %[[STRIDE:.*]]: i64, %[[N:.*]]: i32, %{{.*}}: !llvm.ptr<1> {llvm.noalias}, %[[TO:.*]]: i64)
+// CHECK: llvm.icmp "slt" %{{.*}}, %[[N]]
+// CHECK: llvm.mul %{{.*}}, %[[STRIDE]] : i64
+// CHECK-NOT: llvm.icmp
+// CHECK: llvm.mul %{{.*}}, %[[TO]] : i64
+tile.func @along(%in: !tile.global<?x2xf32>, %out: !tile.global<128x2xf32>)
+    attributes {config = #one} {
+  %z = arith.constant 0 : i32
+  %o = arith.constant 1 : i32
+  %p = tile.read %in[%z, %o] {dim = 0}
+    : !tile.global<?x2xf32> -> tensor<128xf32, #tile.lane>
+  tile.write %p, %out[%z, %o] {dim = 0}
+    : tensor<128xf32, #tile.lane>, !tile.global<128x2xf32>
+  tile.return
+}
+
+// -----
+
 // A column's value through shared memory of the warpgroup, between two barriers.
 #two = #tile.config<consumers = 2, specialize = false, stages = 1,
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,

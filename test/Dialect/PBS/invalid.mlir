@@ -603,3 +603,12 @@ func.func @packed_offsets(%q: tensor<1x4x?x64xf16>, %k: tensor<1x2x?x64xf16>, %s
     -> (tensor<1x4x?x64xf16>, tensor<1x4x?xf32>)
   return
 }
+
+// -----
+
+func.func @merge_stats(%parts: tensor<1x30x128x2xf32>) {
+  // expected-error@+1 {{expected as many statistics as there are parts for each head, got 30 and 16}}
+  %st = pbs.merge_stats %parts {splits = 16}
+    : (tensor<1x30x128x2xf32>) -> tensor<1x1x128x2xf32>
+  return
+}

@@ -6,61 +6,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionCase.h"
+#include "IRProgram.h"
 #include <cmath>
-#include <cstdlib>
 #include <gtest/gtest.h>
-#include <memory>
 
 using namespace pbs::test;
 using pbs::reference::DType;
 using pbs::reference::Inputs;
 using pbs::reference::Problem;
-
-static Program compileTiles(const std::string &ir,
-                            const char *pipelineOptions = nullptr) {
-  const char *target = std::getenv("PBS_CUDA_TARGET");
-  pbs_compile_options options = {};
-  options.struct_size = sizeof(options);
-  options.no_cache = 1;
-  options.target = target && *target ? target : "sm_90a";
-  options.pipeline_options = pipelineOptions;
-  pbs_program_t program = nullptr;
-  EXPECT_EQ(pbs_program_compile(ir.data(), ir.size(), &options, &program),
-            PBS_OK)
-      << pbs_last_error();
-  return Program(program, pbs_program_destroy);
-}
-
-/// Runs a program on buffers, of which the last ones are outputs.
-static std::string runOnDevice(pbs_program_t program,
-                               const std::vector<Buffer *> &buffers) {
-  std::vector<std::unique_ptr<DeviceTensor>> tensors;
-  std::vector<pbs_tensor> arguments;
-  for (Buffer *buffer : buffers) {
-    tensors.push_back(std::make_unique<DeviceTensor>(*buffer));
-    tensors.back()->upload();
-    arguments.push_back(tensors.back()->get());
-  }
-  pbs_run_options options = {};
-  options.struct_size = sizeof(options);
-  if (pbs_program_run(program, arguments.data(), arguments.size(), &options) !=
-      PBS_OK)
-    return pbs_last_error();
-  const Device &device = Device::get();
-  device.check(device.ctxSynchronize(), "cuCtxSynchronize");
-  for (auto &tensor : tensors)
-    tensor->download();
-  return "";
-}
-
-/// `text` with each `from` replaced by `to`.
-static std::string replace(std::string text, const std::string &from,
-                           const std::string &to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
-       at += to.size())
-    text.replace(at, from.size(), to);
-  return text;
-}
 
 //===----------------------------------------------------------------------===//
 // Pools
@@ -78,7 +31,7 @@ static void expectPoolsRight(pbs_dtype dtype, const char *element, int64_t dim,
   ir = replace(ir, "DIM", std::to_string(dim));
   ir = replace(ir, "TYPE", element);
   ir = replace(ir, "BLOCK", std::to_string(block));
-  Program program = compileTiles(ir);
+  Program program = compileIR(ir);
   ASSERT_TRUE(program);
   for (int64_t rows : {int64_t(1), block, 2 * block + 5, int64_t(0)}) {
     int64_t blocks = (rows + block - 1) / block;
@@ -126,7 +79,7 @@ static void expectDenseRight(const Problem &problem, const std::string &more) {
         : (!q, !kv, !kv) -> (!q, tensor<1x4x?xf32>)
       return %o, %lse : !q, tensor<1x4x?xf32>
     })";
-  Program program = compileTiles(replace(ir, "MORE", more));
+  Program program = compileIR(replace(ir, "MORE", more));
   ASSERT_TRUE(program);
   Inputs inputs = makeNormal(problem, 3);
   Buffer q(PBS_BF16, {1, 4, problem.numQueries, 64}), o(PBS_BF16, q.shape),
@@ -213,7 +166,7 @@ TEST(GPUTiles, ScalesThatAreNotPositive) {
 
 TEST(GPUTiles, LseAlone) {
   Problem problem = makeProblem(DType::BF16, 64, true, 150, 300);
-  Program program = compileTiles(R"(
+  Program program = compileIR(R"(
     func.func @lse(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
                    %v: tensor<1x2x?x64xbf16>) -> tensor<1x4x?xf32> {
       %o, %lse = pbs.attention %q, %k, %v {causal}
@@ -221,7 +174,7 @@ TEST(GPUTiles, LseAlone) {
         -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
       return %lse : tensor<1x4x?xf32>
     })",
-                                 "tile=true");
+                              "tile=true");
   ASSERT_TRUE(program);
   Inputs inputs = makeNormal(problem, 3);
   Buffer q(PBS_BF16, {1, 4, 150, 64}), k(PBS_BF16, {1, 2, 300, 64}),

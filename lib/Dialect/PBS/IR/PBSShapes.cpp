@@ -171,6 +171,37 @@ void ProxyStatsOp::getShapeConstraints(
   Rules(constraints).queryAndKey(operands[0], operands[1]);
 }
 
+void SplitProxyStatsOp::inferSymbolicShapes(
+    ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
+  SymbolicShape stats =
+      inferStats(operands[0], operands[1], getProxy(), getSharing());
+  stats[1] = stats[1] * static_cast<int64_t>(getSplits());
+  results.push_back(stats);
+}
+
+void SplitProxyStatsOp::getShapeConstraints(
+    ArrayRef<SymbolicShape> operands,
+    SmallVectorImpl<ShapeConstraint> &constraints) {
+  Rules(constraints).queryAndKey(operands[0], operands[1]);
+}
+
+void MergeStatsOp::inferSymbolicShapes(
+    ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
+  SymbolicShape stats = operands[0];
+  stats[1] = stats[1].floorDiv(static_cast<int64_t>(getSplits()));
+  results.push_back(stats);
+}
+
+void MergeStatsOp::getShapeConstraints(
+    ArrayRef<SymbolicShape> operands,
+    SmallVectorImpl<ShapeConstraint> &constraints) {
+  const SymbolicShape &parts = operands[0];
+  Rules rules(constraints);
+  rules.multiple(parts[1], constant(getSplits(), parts[1]),
+                 "as many statistics as there are parts for each head");
+  rules.equal(parts[3], constant(2, parts[3]), "statistics of 2 values");
+}
+
 void ColumnImportanceOp::inferSymbolicShapes(
     ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
   results.push_back(inferImportance(operands[0], operands[1], getSharing()));

@@ -180,6 +180,16 @@ LogicalResult ProxyStatsOp::verify() {
                  failed(verifyShapes(*this)));
 }
 
+LogicalResult SplitProxyStatsOp::verify() {
+  return failure(failed(verifyElementTypes(*this, getQuery().getType(),
+                                           getKey().getType())) ||
+                 failed(verifyHeadDim(*this, getQuery().getType())) ||
+                 failed(verifyScale(*this, getScale())) ||
+                 failed(verifyShapes(*this)));
+}
+
+LogicalResult MergeStatsOp::verify() { return verifyShapes(*this); }
+
 LogicalResult ColumnImportanceOp::verify() {
   return failure(failed(verifyElementTypes(*this, getQuery().getType(),
                                            getKey().getType())) ||

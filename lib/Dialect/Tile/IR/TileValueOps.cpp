@@ -65,7 +65,8 @@ static LogicalResult verifyIndices(Operation *op, GlobalType type,
 /// A register tile that is read from or written to the last dimensions of a
 /// tensor in global memory.
 static LogicalResult verifyAccess(Operation *op, RankedTensorType tile,
-                                  GlobalType global, size_t numIndices) {
+                                  GlobalType global, size_t numIndices,
+                                  std::optional<int64_t> dim = std::nullopt) {
   if (failed(verifyLayout(op, tile)))
     return failure();
   if (tile.getElementType() != global.getElementType())
@@ -75,7 +76,15 @@ static LogicalResult verifyAccess(Operation *op, RankedTensorType tile,
   if (static_cast<size_t>(tile.getRank()) > global.getShape().size())
     return op->emitOpError() << "expected at most " << global.getShape().size()
                              << " dimensions, got " << tile;
-  return verifyIndices(op, global, numIndices, global.getShape().size());
+  int64_t rank = global.getShape().size();
+  if (dim && tile.getRank() != 1)
+    return op->emitOpError()
+           << "expected a tile of one dimension along 'dim', got " << tile;
+  if (dim && (*dim < 0 || *dim >= rank))
+    return op->emitOpError()
+           << "expected 'dim' to be one of " << rank << " dimensions, got "
+           << *dim;
+  return verifyIndices(op, global, numIndices, rank);
 }
 
 static RankedTensorType getTensor(Value value) {
@@ -203,7 +212,8 @@ LogicalResult ReadOp::verify() {
   if (getOther() && getOther().getType() != type.getElementType())
     return emitOpError() << "expected " << type.getElementType()
                          << " outside the source, got " << getOther().getType();
-  return verifyAccess(*this, type, getSource().getType(), getIndices().size());
+  return verifyAccess(*this, type, getSource().getType(), getIndices().size(),
+                      getDim());
 }
 
 LogicalResult StoreOp::verify() {
@@ -228,7 +238,7 @@ bool StoreOp::keepsScratch() { return true; }
 
 LogicalResult WriteOp::verify() {
   return verifyAccess(*this, getTensor(getSource()), getTarget().getType(),
-                      getIndices().size());
+                      getIndices().size(), getDim());
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Slice.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
@@ -50,8 +51,12 @@ static KernelFacts getFacts(FuncOp func) {
       facts.hasDots = true;
       facts.rows = std::max(
           facts.rows, cast<RankedTensorType>(dot.getType()).getShape()[0]);
-      auto loop = dyn_cast<scf::ForOp>(dot->getParentOp());
-      facts.hasChain |= loop && llvm::range_size(loop.getOps<DotOp>()) > 1;
+      if (auto loop = dyn_cast<scf::ForOp>(dot->getParentOp()))
+        for (auto other : loop.getOps<DotOp>())
+          facts.hasChain |=
+              other != dot && llvm::any_of(dot->getOperands(), [&](Value v) {
+                return dependsOn(v, other.getResult(), loop.getBody());
+              });
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
       (inLoop ? facts.loopBytes : facts.itemBytes) +=

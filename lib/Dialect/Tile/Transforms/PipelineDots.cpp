@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Slice.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -41,24 +42,6 @@ struct Stages {
   llvm::SmallPtrSet<Operation *, 16> late;
 };
 } // namespace
-
-/// Whether `value` depends on `source`, both in `block` or arguments of it.
-static bool dependsOn(Value value, Value source, Block *block) {
-  SmallVector<Value> work{value};
-  llvm::SmallPtrSet<Operation *, 16> seen;
-  while (!work.empty()) {
-    Value next = work.pop_back_val();
-    if (next == source)
-      return true;
-    Operation *op = next.getDefiningOp();
-    if (!op || op->getBlock() != block || !seen.insert(op).second)
-      continue;
-    op->walk([&](Operation *inner) {
-      work.append(inner->operand_begin(), inner->operand_end());
-    });
-  }
-  return false;
-}
 
 /// The last product and what only feeds it runs late: the load of an operand,
 /// the arithmetic on its accumulator, and what repeats a smaller value (so that

@@ -152,3 +152,20 @@ void Slice::clone(
     builder.clone(op, mapping);
   }
 }
+
+bool tile::dependsOn(Value value, Value source, Block *block) {
+  SmallVector<Value> work{value};
+  llvm::SmallPtrSet<Operation *, 16> seen;
+  while (!work.empty()) {
+    Value next = work.pop_back_val();
+    if (next == source)
+      return true;
+    Operation *op = next.getDefiningOp();
+    if (!op || op->getBlock() != block || !seen.insert(op).second)
+      continue;
+    op->walk([&](Operation *inner) {
+      work.append(inner->operand_begin(), inner->operand_end());
+    });
+  }
+  return false;
+}

@@ -44,6 +44,9 @@ private:
   SmallVector<Value> work;
 };
 
+/// Whether `value` depends on `source`, both in `block` or arguments of it.
+bool dependsOn(Value value, Value source, Block *block);
+
 } // namespace mlir::tile
 
 #endif // PBS_LIB_DIALECT_TILE_TRANSFORMS_SLICE_H

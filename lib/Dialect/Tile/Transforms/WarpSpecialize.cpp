@@ -47,12 +47,67 @@ static bool isConsumerRoot(Operation *op) {
   return isa<StoreOp, WriteOp, DotAsyncOp, DotWaitOp>(op);
 }
 
-/// What has a ring: the loads of one kind of tile from one tensor.
-using RingKey = std::pair<Value, Type>;
-
-static RingKey getKey(LoadOp load) {
-  return {load.getSource(), load.getResult().getType()};
+/// The last op of the block of `definition` that uses the tile: a product that
+/// reads it is over where it is waited for.
+static Operation *getLastUser(Operation *definition, Value tile) {
+  Block *block = definition->getBlock();
+  Operation *last = definition;
+  auto extend = [&](Operation *op) {
+    Operation *ancestor = block->findAncestorOpInBlock(*op);
+    if (last->isBeforeInBlock(ancestor))
+      last = ancestor;
+  };
+  for (Operation *user : tile.getUsers()) {
+    extend(user);
+    if (auto dot = dyn_cast<DotAsyncOp>(user))
+      for (Operation *waiter : dot->getUsers())
+        extend(waiter);
+  }
+  return last;
 }
+
+/// What has a ring: the loads of one kind of tile from one tensor, of which no
+/// two are in use at the same time. The number tells such apart.
+using RingKey = std::pair<std::pair<Value, Type>, unsigned>;
+
+namespace {
+/// Finds the ring of each load.
+class RingKeys {
+public:
+  explicit RingKeys(Operation *root) {
+    root->walk([&](LoadOp load) { add(load); });
+  }
+  RingKey get(LoadOp load) const {
+    return {getKind(load), numbers.lookup(load)};
+  }
+
+private:
+  using Kind = std::pair<Value, Type>;
+  static Kind getKind(LoadOp load) {
+    return {load.getSource(), load.getResult().getType()};
+  }
+
+  void add(LoadOp load) {
+    llvm::SmallDenseSet<unsigned> taken;
+    SmallVector<LoadOp> &others = loads[getKind(load)];
+    for (LoadOp other : others) {
+      Operation *at = other->getBlock()->findAncestorOpInBlock(*load);
+      Operation *end = getLastUser(other, other.getResult());
+      if (at && other->isBeforeInBlock(at) &&
+          (at == end || at->isBeforeInBlock(end)))
+        taken.insert(numbers.lookup(other));
+    }
+    unsigned number = 0;
+    while (taken.contains(number))
+      ++number;
+    numbers[load] = number;
+    others.push_back(load);
+  }
+
+  llvm::DenseMap<Kind, SmallVector<LoadOp>> loads;
+  llvm::DenseMap<Operation *, unsigned> numbers;
+};
+} // namespace
 
 namespace {
 /// A ring to be.
@@ -67,7 +122,7 @@ struct RingPlan {
 class Specializer {
 public:
   Specializer(FuncOp func, ForEachOp items, ConfigAttr config)
-      : func(func), items(items), config(config), builder(func) {}
+      : func(func), items(items), config(config), builder(func), keys(items) {}
 
   LogicalResult run();
   unsigned getNumRings() const { return plans.size(); }
@@ -87,6 +142,7 @@ private:
   ForEachOp items;
   ConfigAttr config;
   OpBuilder builder;
+  RingKeys keys;
   llvm::MapVector<RingKey, RingPlan> plans;
   /// Scalars that travel with a load.
   llvm::DenseMap<Operation *, SmallVector<Value>> scalars;
@@ -98,7 +154,7 @@ private:
 
 void Specializer::planRings() {
   items.walk([&](LoadOp load) {
-    RingPlan &plan = plans[getKey(load)];
+    RingPlan &plan = plans[keys.get(load)];
     plan.tile = load.getResult().getType();
     bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
     int64_t stages = !config.getSpecialize() ? 1
@@ -147,7 +203,7 @@ LogicalResult Specializer::attachScalars(const Slice &consumer) {
   if (result.wasInterrupted())
     return failure();
   for (auto &[load, values] : scalars) {
-    RingPlan &plan = plans[getKey(cast<LoadOp>(load))];
+    RingPlan &plan = plans[keys.get(cast<LoadOp>(load))];
     plan.numScalars = std::max<unsigned>(plan.numScalars, values.size());
   }
   return success();
@@ -205,34 +261,17 @@ void Specializer::makeProducer(const Slice &slice, Block *block) {
     auto load = dyn_cast<LoadOp>(op);
     if (!load)
       return false;
-    createPush(inner, load, plans[getKey(load)], scalars.lookup(load), mapping);
+    createPush(inner, load, plans[keys.get(load)], scalars.lookup(load),
+               mapping);
     return true;
   });
-}
-
-/// The last op of the block of `wait` that uses the tile: a product that reads
-/// it is over where it is waited for.
-static Operation *getLastUser(RingWaitOp wait) {
-  Block *block = wait->getBlock();
-  Operation *last = wait;
-  auto extend = [&](Operation *op) {
-    Operation *ancestor = block->findAncestorOpInBlock(*op);
-    if (last->isBeforeInBlock(ancestor))
-      last = ancestor;
-  };
-  for (Operation *user : wait.getTile().getUsers()) {
-    extend(user);
-    if (auto dot = dyn_cast<DotAsyncOp>(user))
-      for (Operation *waiter : dot->getUsers())
-        extend(waiter);
-  }
-  return last;
 }
 
 static void addReleases(Region &region) {
   region.walk([](RingWaitOp wait) {
     OpBuilder builder(wait);
-    builder.setInsertionPointAfter(wait.getTile() ? getLastUser(wait) : wait);
+    builder.setInsertionPointAfter(
+        wait.getTile() ? getLastUser(wait, wait.getTile()) : wait);
     RingReleaseOp::create(builder, wait.getLoc(), wait.getRing(), Value());
   });
 }
@@ -248,7 +287,7 @@ void Specializer::makeConsumer(const Slice &slice, Block *block) {
       return false;
     if (!load || !waited.insert(load).second)
       return true;
-    const RingPlan &plan = plans[getKey(load)];
+    const RingPlan &plan = plans[keys.get(load)];
     auto wait = RingWaitOp::create(
         inner, load.getLoc(), cast<RingType>(plan.ring.getType()).getTypes(),
         plan.ring, Value());
@@ -301,11 +340,12 @@ LogicalResult Specializer::run() {
 /// one thread loads.
 static FailureOr<unsigned> loadInPlace(FuncOp func) {
   llvm::MapVector<RingKey, Value> rings;
+  RingKeys keys(func);
   SmallVector<LoadOp> loads;
   func.walk([&](LoadOp load) { loads.push_back(load); });
   OpBuilder builder(func);
   for (LoadOp load : loads) {
-    Value &ring = rings[getKey(load)];
+    Value &ring = rings[keys.get(load)];
     if (!ring) {
       builder.setInsertionPointToStart(&func.getBody().front());
       Type type = load.getResult().getType();

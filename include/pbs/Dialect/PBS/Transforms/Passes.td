@@ -207,4 +207,57 @@ def FuseSelectionPass : Pass<"pbs-fuse-selection", "::mlir::func::FuncOp"> {
   ];
 }
 
+def SplitProxyStatsPass : Pass<"pbs-split-proxy-stats", "::mlir::func::FuncOp"> {
+  let summary = "Divide the keys of proxy statistics among work items";
+  let description = [{
+    Replaces `pbs.proxy_stats` by `pbs.split_proxy_stats` and `pbs.merge_stats`.
+    There is one tile of proxy rows for each head, too few work items for a GPU;
+    so keys are divided into as many parts as make at least `items` of them,
+    where batch size and heads are static, up to `max-splits`. A dynamic
+    dimension counts as 1.
+
+    Cost model: an item less than the device runs at once leaves a processor
+    idle for its whole length; a part more costs reading 8 bytes for each proxy
+    row. So about four items for each of the 132 multiprocessors of an H100.
+
+    Afterwards there is no `pbs.proxy_stats` with fewer than `items` items.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>,
+                       %k: tensor<1x8x?x128xbf16>) -> tensor<1x32x128x2xf32> {
+      %stats = pbs.proxy_stats %q, %k
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>)
+        -> tensor<1x32x128x2xf32>
+      return %stats : tensor<1x32x128x2xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>,
+                       %k: tensor<1x8x?x128xbf16>) -> tensor<1x32x128x2xf32> {
+      %parts = pbs.split_proxy_stats %q, %k {splits = 16}
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>)
+        -> tensor<1x512x128x2xf32>
+      %stats = pbs.merge_stats %parts {splits = 16}
+        : (tensor<1x512x128x2xf32>) -> tensor<1x32x128x2xf32>
+      return %stats : tensor<1x32x128x2xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let options = [
+    Option<"items", "items", "int64_t", /*default=*/"512",
+           "Work items to have at least">,
+    Option<"maxSplits", "max-splits", "int64_t", /*default=*/"64",
+           "Parts of the keys at most">
+  ];
+  let statistics = [
+    Statistic<"numSplit", "num-split", "Number of statistics divided">
+  ];
+}
+
 #endif // PBS_DIALECT_PBS_TRANSFORMS_PASSES_TD

@@ -369,6 +369,8 @@ def Tile_ReadOp : Tile_ReadingOp<"read", [AttrSizedOperandSegments]> {
   let description = [{
     The tile of the last dimensions of `source` whose first element is at
     `indices` (one for each dimension). Elements outside `source` are `other`, or 0.
+    A tile of one dimension may lie along another dimension of `source` than the
+    last: along `dim`.
 
     Example:
 
@@ -378,12 +380,15 @@ def Tile_ReadOp : Tile_ReadingOp<"read", [AttrSizedOperandSegments]> {
       %last = arith.constant 2147483647 : i32
       %p = tile.read %positions[%z, %z, %z] else %last : i32
         : !tile.global<?x?x?xi32> -> tensor<128xi32, #tile.lane>
+      %heads = tile.read %positions[%z, %z, %z] {dim = 1}
+        : !tile.global<?x?x?xi32> -> tensor<32xi32, #tile.lane>
       tile.return
     }
     ```
   }];
   let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
-                       Optional<AnyTypeOf<[I32, F32, F16, BF16]>>:$other);
+                       Optional<AnyTypeOf<[I32, F32, F16, BF16]>>:$other,
+                       OptionalAttr<I64Attr>:$dim);
   let results = (outs Tile_Register:$result);
   let assemblyFormat = [{
     $source `[` $indices `]` (`else` $other^ `:` type($other))? attr-dict `:`
@@ -523,7 +528,7 @@ def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
   let description = [{
     Writes `source` to the tile of the last dimensions of `target` at `indices`, each
     element once, by stores of its threads. Elements outside `target` are not
-    written.
+    written. A tile of one dimension may lie along another dimension: along `dim`.
 
     Example:
 
@@ -538,7 +543,8 @@ def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
     ```
   }];
   let arguments = (ins Tile_Register:$source, Tile_GlobalType:$target,
-                       Tile_GlobalIndices:$indices);
+                       Tile_GlobalIndices:$indices,
+                       OptionalAttr<I64Attr>:$dim);
   let assemblyFormat = [{
     $source `,` $target `[` $indices `]` attr-dict `:` type($source) `,`
     type($target)

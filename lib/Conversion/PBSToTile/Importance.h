@@ -1,0 +1,45 @@
+//===- Importance.h - Importance of the keys of a segment -------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_LIB_CONVERSION_PBSTOTILE_IMPORTANCE_H
+#define PBS_LIB_CONVERSION_PBSTOTILE_IMPORTANCE_H
+
+#include "Proxy.h"
+
+namespace mlir::pbs {
+
+/// Writes the importance of keys, given the statistics of the proxy rows.
+class ImportanceWriter {
+public:
+  /// `numHeads` is the number of permutations of a batch.
+  ImportanceWriter(KernelWriter &b, const ProxyTask &task, Value query,
+                   Value key, Value stats, Value numHeads);
+
+  /// The importance of the keys of segment `segment` of a permutation: for each
+  /// tile of keys a #tile.row. Keys that are in no complete segment have 0.
+  SmallVector<Value> write(Value batch, Value head, Value segment);
+
+private:
+  struct Columns {
+    /// Offsets of exponents and factors, for each proxy row; 0 is the factor of
+    /// a row that does not exist.
+    Value offset, factor;
+  };
+  Columns readStats(Value batch, Value head);
+  Value writeProbabilities(Value product, const Columns &columns);
+
+  KernelWriter &b;
+  const ProxyTask &task;
+  ProxyWriter proxy;
+  Value stats;
+  /// Softmaxes of a permutation, permutations of a KV head.
+  Value softmaxes, permutationsPerKey;
+};
+
+} // namespace mlir::pbs
+
+#endif // PBS_LIB_CONVERSION_PBSTOTILE_IMPORTANCE_H

@@ -1,0 +1,80 @@
+//===- Proxy.h - What kernels of proxy rows share ---------------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_LIB_CONVERSION_PBSTOTILE_PROXY_H
+#define PBS_LIB_CONVERSION_PBSTOTILE_PROXY_H
+
+#include "KernelWriter.h"
+#include <cmath>
+
+namespace mlir::pbs {
+
+/// Rows of a tile: keys, or proxy rows of a head.
+constexpr int64_t kTileRows = 128;
+constexpr int64_t kSwizzleBytes = 128;
+constexpr double kLog2E = 1.4426950408889634;
+
+/// Which rows look at the keys, and how.
+struct ProxyTask {
+  template <typename OpT>
+  explicit ProxyTask(OpT op)
+      : query(op.getQuery().getType()), proxy(op.getProxy()),
+        sharing(op.getSharing()), segment(op.getSegment()),
+        scale(op.getScale() ? op.getScale()->convertToDouble()
+                            : 1 / std::sqrt(double(query.getShape().back()))) {
+  }
+  ProxyTask(RankedTensorType query, ProxyAttrInterface proxy,
+            SharingAttrInterface sharing, int64_t segment, double scale)
+      : query(query), proxy(proxy), sharing(sharing), segment(segment),
+        scale(scale) {}
+
+  /// Why there is no kernel for it.
+  std::optional<std::string> refuse() const;
+  int64_t getMaxRows() const { return proxy.getMaxRows(); }
+  /// Whether the queries of a group are averaged before the softmax.
+  bool averages() const { return sharing.getProxyHeads(2, 1) == 1; }
+
+  RankedTensorType query;
+  ProxyAttrInterface proxy;
+  SharingAttrInterface sharing;
+  int64_t segment;
+  double scale;
+};
+
+/// Writes products of proxy rows and keys.
+class ProxyWriter {
+public:
+  /// `numStats` is the number of heads that have statistics.
+  ProxyWriter(KernelWriter &b, const ProxyTask &task, Value query, Value key,
+              Value numStats);
+
+  /// The tile of key block `block`.
+  Value loadKeys(Value batch, Value head, Value block);
+  /// The proxy rows of a query head, zero where there are fewer.
+  Value loadRows(Value batch, Value head);
+  /// The offset of the exponents of 2 for a maximum.
+  Value writeOffset(Value maxima);
+  Value toFloat(Value integer);
+
+  KernelWriter &b;
+  const ProxyTask &task;
+  Value query, key;
+  /// Query rows, and the proxy rows among them.
+  Value numQueries, numRows, firstRow;
+  /// Key blocks of complete segments.
+  Value keyBlocks;
+  /// Query heads that are averaged.
+  Value averaged;
+  /// From products to exponents of 2.
+  Value scales;
+  tile::BufferType tileType;
+  RankedTensorType scoreType;
+};
+
+} // namespace mlir::pbs
+
+#endif // PBS_LIB_CONVERSION_PBSTOTILE_PROXY_H
