@@ -91,8 +91,8 @@ struct ConvertRead : KernelPattern<ReadOp> {
     auto type = cast<RankedTensorType>(op.getResult().getType());
     Type element = type.getElementType();
     Values indices = single(adaptor.getIndices());
-    TileAccess access(kernel, b, type, op.getSource(), op.getIndices(),
-                      indices, op.getDim());
+    TileAccess access(kernel, b, type, op.getSource(), op.getIndices(), indices,
+                      op.getDim());
     Value other;
     if (op.getOther())
       other = adaptor.getOther().front();
@@ -143,8 +143,8 @@ struct ConvertWrite : KernelPattern<WriteOp> {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     auto type = cast<RankedTensorType>(op.getSource().getType());
     Values indices = single(adaptor.getIndices());
-    TileAccess access(kernel, b, type, op.getTarget(), op.getIndices(),
-                      indices, op.getDim());
+    TileAccess access(kernel, b, type, op.getTarget(), op.getIndices(), indices,
+                      op.getDim());
     bool narrow = type.getElementTypeBitWidth() == 16;
     int64_t perAccess = getAccessElements(type);
     ValueRange source = adaptor.getSource();

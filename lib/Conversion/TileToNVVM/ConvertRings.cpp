@@ -135,10 +135,10 @@ struct ConvertRingRelease : KernelPattern<RingReleaseOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     Slot slot(b, op.getRing(), adaptor.getStep().front());
-    if (slot.layout.scalarTypes.empty()) {
+    if (kernel.releasedByWarpgroups.contains(op.getRing().getDefiningOp())) {
       b.mbarArriveIf(slot.empty(), kernel.signals);
     } else {
-      // All lanes have read the scalars.
+      // All lanes have read the scalars, or the tile.
       b.syncWarp();
       b.mbarArriveIf(slot.empty(), b.cmp(Cmp::EQ, kernel.lane, 0));
     }

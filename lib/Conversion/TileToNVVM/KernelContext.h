@@ -88,6 +88,10 @@ struct KernelContext {
   llvm::DenseMap<Value, GlobalParams> globals;
   /// Exchanges whose warpgroup has met since the last use of their bytes.
   llvm::DenseSet<Operation *> afterBarrier;
+  /// Rings (tile.ring_create) whose slots a warpgroup releases as a whole rather
+  /// than each warp for itself: where a product of the warpgroup has just ended,
+  /// all its warps have waited for the slot. Elsewhere one may lag behind.
+  llvm::DenseSet<Operation *> releasedByWarpgroups;
 
   /// All threads: number in the block, lane, zero.
   Value tid, warp, lane;

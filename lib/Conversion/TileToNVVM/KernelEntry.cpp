@@ -226,6 +226,21 @@ plan::CUDACodeAttr ParamCollector::makeCode(SymbolRefAttr symbol) {
 // The first block
 //===----------------------------------------------------------------------===//
 
+/// Whether each release of a ring stands behind a product that has ended, which
+/// all warps of the warpgroup had to begin.
+static bool isReleasedByWarpgroups(RingCreateOp ring) {
+  if (!ring.getRing().getType().getScalars().empty())
+    return false;
+  return llvm::all_of(ring.getRing().getUsers(), [](Operation *user) {
+    if (!isa<RingReleaseOp>(user))
+      return true;
+    Operation *before = user->getPrevNode();
+    while (isa_and_present<RingReleaseOp>(before))
+      before = before->getPrevNode();
+    return isa_and_present<DotWaitOp>(before);
+  });
+}
+
 /// Barriers of all rings, by one thread.
 static void emitInit(KernelBuilder &b, KernelContext &kernel,
                      ArrayRef<RingCreateOp> rings,
@@ -243,8 +258,7 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
     b.prefetchTensorMap(map);
   for (RingCreateOp op : rings) {
     RingLayout ring(op);
-    // Scalars are read by all warps, tiles by warpgroups as a whole.
-    int64_t releases = ring.scalarTypes.empty()
+    int64_t releases = kernel.releasedByWarpgroups.contains(op)
                            ? kernel.config.getConsumers()
                            : kernel.config.getConsumerWarps();
     for (int64_t i = 0; i < ring.stages; ++i) {
@@ -345,8 +359,11 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel) {
   kernel.lane = b.and_(kernel.tid, kWarpThreads - 1);
   // A broadcast, so that ptxas knows the number of the warp to be uniform.
   kernel.warp = b.shflIdx(b.lshr(kernel.tid, 5), b.c32(0));
-  emitInit(b, kernel, llvm::to_vector(func.getOps<RingCreateOp>()),
-           params.globals);
+  SmallVector<RingCreateOp> rings(func.getOps<RingCreateOp>());
+  for (RingCreateOp ring : rings)
+    if (isReleasedByWarpgroups(ring))
+      kernel.releasedByWarpgroups.insert(ring);
+  emitInit(b, kernel, rings, params.globals);
 
   WarpSpecializeOp specialize;
   bool hasTurns = false, hasStores = false;

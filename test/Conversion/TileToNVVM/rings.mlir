@@ -13,14 +13,15 @@
 // CHECK-SAME: block = [384, 1, 1], shared = 65568
 // CHECK-SAME: params = [#plan.tensor_map<0, box = [64, 128, 1, 1], swizzle = 128>]
 // CHECK-DAG: %[[C1:.*]] = llvm.mlir.constant(1 : i32)
-// CHECK-DAG: %[[C2:.*]] = llvm.mlir.constant(2 : i32)
+// CHECK-DAG: %[[C8:.*]] = llvm.mlir.constant(8 : i32)
 // CHECK-DAG: %[[BYTES:.*]] = llvm.mlir.constant(32768 : i32)
-// One arrival fills a slot, one of each warpgroup frees it.
+// One arrival fills a slot, one of each warp frees it: no product makes the warps
+// of a warpgroup meet.
 // CHECK: nvvm.prefetch tensormap, %[[MAP]]
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[C1]]
-// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C2]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[C1]]
-// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C2]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
 // CHECK: nvvm.fence.mbarrier.init
 // CHECK: nvvm.barrier
 // CHECK: nvvm.setmaxregister decrease 40
@@ -145,5 +146,37 @@ tile.func @one_region(%keys: !q) attributes {config = #one} {
   tile.ring_push %ring step %z from %keys[%z, %z, %z, %z] : !ring, !q
   %k = tile.ring_wait %ring step %z : !ring
   tile.ring_release %ring step %z : !ring
+  tile.return
+}
+
+// -----
+
+// Behind a product all warps of a warpgroup have waited for the slot: one arrival
+// of each warpgroup frees it.
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+!q = !tile.global<?x?x?x128xbf16>
+!tile = !tile.buffer<128x128xbf16, swizzle = 128>
+!ring = !tile.ring<1, !tile>
+// CHECK-LABEL: llvm.func @behind_product
+// CHECK-DAG: %[[C1:.*]] = llvm.mlir.constant(1 : i32)
+// CHECK-DAG: %[[C2:.*]] = llvm.mlir.constant(2 : i32)
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C1]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C2]]
+tile.func @behind_product(%keys: !q) attributes {config = #two} {
+  %ring = tile.ring_create : !ring
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    tile.ring_push %ring step %z from %keys[%z, %z, %z, %z] : !ring, !q
+  } consumer {
+    %z = arith.constant 0 : i32
+    %k = tile.ring_wait %ring step %z : !ring
+    %s = tile.dot_async %k, %k {transpose_b} : !tile, !tile
+      -> !tile.inflight<tensor<128x128xf32, #tile.acc>>
+    %r = tile.dot_wait %s {pending = 0}
+      : !tile.inflight<tensor<128x128xf32, #tile.acc>>
+    tile.ring_release %ring step %z : !ring
+  }
   tile.return
 }

@@ -131,15 +131,16 @@ tile.func @nothing_carries(%a: !tile.global<?x64xbf16>, %bits: !tile.global<?x?x
 !s = tensor<64x64xf32, #tile.acc>
 #divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
 
-// Two tiles of one tensor in use at once: their slots would not be released in
-// the order in which they were filled.
-tile.func @out_of_order(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
+// Two tiles of one tensor in use at once: in one ring their slots would not be
+// released in the order in which they were filled, so each has its own.
+// CHECK-LABEL: tile.func @at_once
+// CHECK-COUNT-2: tile.ring_create
+// CHECK: tile.warp_specialize
+tile.func @at_once(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
   tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
-    // expected-note @below {{the wait before}}
     %p = tile.load %a[%c0, %c0] : !tile.global<?x64xbf16> -> !t
-    // expected-error @below {{expected the slot of the wait before to be released}}
     %q = tile.load %a[%c1, %c0] : !tile.global<?x64xbf16> -> !t
     %d = tile.dot %p, %q : !t, !t -> !s
     tile.write %d, %o[%c0, %c0] : !s, !tile.global<?x64xf32>
@@ -153,13 +154,14 @@ tile.func @out_of_order(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>)
 !s = tensor<64x64xf32, #tile.acc>
 #together = #tile.config<consumers = 1, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
 
-// The second push would wait for ever.
-tile.func @in_place_out_of_order(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) attributes {config = #together} {
+// In one ring the second push would wait for ever.
+// CHECK-LABEL: tile.func @in_place_at_once
+// CHECK-COUNT-2: tile.ring_create
+// CHECK: tile.ring_push
+tile.func @in_place_at_once(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) attributes {config = #together} {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
-  // expected-note @below {{the wait before}}
   %p = tile.load %a[%c0, %c0] : !tile.global<?x64xbf16> -> !t
-  // expected-error @below {{expected the slot of the wait before to be released}}
   %q = tile.load %a[%c1, %c0] : !tile.global<?x64xbf16> -> !t
   %d = tile.dot %p, %q : !t, !t -> !s
   tile.write %d, %o[%c0, %c0] : !s, !tile.global<?x64xf32>
