@@ -137,7 +137,7 @@ SmallVector<Value> ImportanceWriter::write(Value batch, Value head,
 std::optional<std::string> mlir::pbs::writeKernel(ColumnImportanceOp op,
                                                   plan::KernelOp kernel,
                                                   Block *module) {
-  ProxyTask task(op);
+  ProxyTask task(op, op.getSegment());
   if (std::optional<std::string> reason = task.refuse())
     return reason;
   unsigned query = cast<BlockArgument>(op.getQuery()).getArgNumber();

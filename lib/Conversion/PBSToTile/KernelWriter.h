@@ -58,6 +58,10 @@ public:
   Value splat(Value scalar, RankedTensorType type);
   Value broadcast(Value source, RankedTensorType type);
 
+  /// The mean of the first `count` rows of a #tile.blocked whose other rows are
+  /// 0, in f32, to `indices` of `target`.
+  void writeMean(Value rows, Value count, Value target, ValueRange indices);
+
   /// The constant `value`, a scalar or a register tile.
   Value constant(TypedAttr value);
 

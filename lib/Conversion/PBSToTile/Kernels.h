@@ -19,7 +19,13 @@ std::optional<std::string> writeKernel(AttentionOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(ColumnImportanceOp op,
                                        plan::KernelOp kernel, Block *module);
+std::optional<std::string> writeKernel(FusedPermuteKVOp op,
+                                       plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,
+                                       Block *module);
+std::optional<std::string> writeKernel(PermuteKVOp op, plan::KernelOp kernel,
+                                       Block *module);
+std::optional<std::string> writeKernel(SortSegmentsOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(ProxyStatsOp op, plan::KernelOp kernel,
                                        Block *module);

@@ -32,8 +32,9 @@ static bool isLeftToOthers(Operation *op) {
         bool isPositive = !scale || !(scale->isNegative() || scale->isZero());
         return isPositive && attention.getScore().empty();
       })
-      .Case<ColumnImportanceOp, MergeStatsOp, PoolOp, ProxyStatsOp,
-            SplitProxyStatsOp>([](auto) { return false; })
+      .Case<ColumnImportanceOp, FusedPermuteKVOp, MergeStatsOp, PermuteKVOp,
+            PoolOp, ProxyStatsOp, SortSegmentsOp, SplitProxyStatsOp>(
+          [](auto) { return false; })
       .Default([](Operation *) { return true; });
 }
 
@@ -63,8 +64,9 @@ struct ConvertPBSToTilePass final
       using Reason = std::optional<std::string>;
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
-              .Case<AttentionOp, ColumnImportanceOp, MergeStatsOp, PoolOp,
-                    ProxyStatsOp, SparseAttentionOp, SplitProxyStatsOp>(
+              .Case<AttentionOp, ColumnImportanceOp, FusedPermuteKVOp,
+                    MergeStatsOp, PermuteKVOp, PoolOp, ProxyStatsOp,
+                    SortSegmentsOp, SparseAttentionOp, SplitProxyStatsOp>(
                   [&](auto op) {
                     return writeKernel(op, kernel, code.getBody());
                   })

@@ -55,23 +55,12 @@ mlir::pbs::writeKernel(PoolOp op, plan::KernelOp kernel, Block *module) {
   Value head = items.getBody().getArgument(1);
   Value at = items.getBody().getArgument(2);
   Value row0 = b.mul(at, size);
-  Type f32 = b.getF32Type();
   // Rows past the end are 0.
   Value rows = tile::ReadOp::create(
       b, b.blocked(block, headDim, type.getElementType(), vector), source,
       ValueRange{batch, head, row0, zero}, /*other=*/Value(),
       /*dim=*/IntegerAttr());
-  if (!type.getElementType().isF32())
-    rows =
-        arith::ExtFOp::create(b, b.blocked(block, headDim, f32, vector), rows);
-  Value sum =
-      tile::ReduceOp::create(b, b.lane(headDim, f32), tile::ReduceKind::Add,
-                             rows, /*dim=*/0, /*offset=*/IntegerAttr());
-  Value count = b.min(b.sub(numRows, row0), size);
-  Value divisor =
-      b.splat(arith::SIToFPOp::create(b, f32, count), b.lane(headDim, f32));
-  Value mean = arith::DivFOp::create(b, sum, divisor);
-  tile::WriteOp::create(b, mean, result, ValueRange{batch, head, at, zero},
-                        /*dim=*/IntegerAttr());
+  b.writeMean(rows, b.sub(numRows, row0), result,
+              ValueRange{batch, head, at, zero});
   return std::nullopt;
 }

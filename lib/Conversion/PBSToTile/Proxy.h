@@ -21,16 +21,11 @@ constexpr double kLog2E = 1.4426950408889634;
 /// Which rows look at the keys, and how.
 struct ProxyTask {
   template <typename OpT>
-  explicit ProxyTask(OpT op)
+  ProxyTask(OpT op, int64_t segment)
       : query(op.getQuery().getType()), proxy(op.getProxy()),
-        sharing(op.getSharing()), segment(op.getSegment()),
+        sharing(op.getSharing()), segment(segment),
         scale(op.getScale() ? op.getScale()->convertToDouble()
-                            : 1 / std::sqrt(double(query.getShape().back()))) {
-  }
-  ProxyTask(RankedTensorType query, ProxyAttrInterface proxy,
-            SharingAttrInterface sharing, int64_t segment, double scale)
-      : query(query), proxy(proxy), sharing(sharing), segment(segment),
-        scale(scale) {}
+                            : 1 / std::sqrt(double(query.getShape().back()))) {}
 
   /// Why there is no kernel for it.
   std::optional<std::string> refuse() const;

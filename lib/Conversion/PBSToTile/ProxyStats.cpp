@@ -227,7 +227,7 @@ static unsigned getBuffer(Value argument) {
 template <typename StatsOp>
 static std::optional<std::string>
 writeStats(StatsOp op, int64_t splits, plan::KernelOp kernel, Block *module) {
-  ProxyTask task(op);
+  ProxyTask task(op, op.getSegment());
   if (std::optional<std::string> reason = task.refuse())
     return reason;
   StatsWriter(task, splits, getBuffer(op.getQuery()), getBuffer(op.getKey()),

@@ -276,6 +276,10 @@ struct ConvertReduce : KernelPattern<ReduceOp> {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     auto from = getTensor(op.getSource()), to = getTensor(op.getResult());
     ValueRange source = adaptor.getSource();
+    if (!to) {
+      rewriter.replaceOp(op, reduceLanes(b, op, source));
+      return success();
+    }
     Values results;
     if (isa<BlockedAttr>(from.getEncoding())) {
       results = reduceBlocked(b, op, from, to, source);
@@ -299,6 +303,28 @@ struct ConvertReduce : KernelPattern<ReduceOp> {
     }
     rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
     return success();
+  }
+
+  /// Elements of a thread, then of a warp; each warp leaves one, and all
+  /// threads combine those of their warpgroup, which has all elements.
+  Value reduceLanes(KernelBuilder &b, ReduceOp op, ValueRange source) const {
+    Value sum = combineLanes(
+        b, op.getKind(), combineAll(b, op.getKind(), source), 1, kWarpThreads);
+    Type type = sum.getType();
+    constexpr int64_t kWarps = kWarpgroupThreads / kWarpThreads;
+    Value base = b.gepBytes(b.gepBytes(b.sharedBase(), *op.getOffset()),
+                            b.mul(kernel.warpgroup, 4 * kWarps));
+    Value barrier = b.add(kernel.warpgroup, kWarpgroupBarrier);
+    // Nobody reads the last result any more.
+    b.barrier(barrier, kWarpgroupThreads);
+    b.ptxIf("st.shared.b32 [$0], $1;",
+            {b.gepBytes(base, b.mul(kernel.wgWarp, 4)), b.bitcast(sum, b.i32)},
+            b.cmp(Cmp::EQ, kernel.lane, 0));
+    b.barrier(barrier, kWarpgroupThreads);
+    Values parts;
+    for (int64_t warp = 0; warp < kWarps; ++warp)
+      parts.push_back(b.load(b.gepBytes(base, 4 * warp), type, 4));
+    return combineAll(b, op.getKind(), parts);
   }
 
   /// Rows of a thread, then of a warp; each warp leaves one row in shared

@@ -163,6 +163,9 @@ void populateListPatterns(RewritePatternSet &patterns,
 void populateMemoryPatterns(RewritePatternSet &patterns,
                             const TypeConverter &converter,
                             KernelContext &kernel);
+void populateOrderPatterns(RewritePatternSet &patterns,
+                           const TypeConverter &converter,
+                           KernelContext &kernel);
 void populateRingPatterns(RewritePatternSet &patterns,
                           const TypeConverter &converter,
                           KernelContext &kernel);

@@ -195,6 +195,10 @@ void ParamCollector::collectUses() {
       addPointer(global, rank - 1);
       for (int64_t i = 0; i < tile.getRank(); ++i)
         addExtent(global, first + i);
+    } else if (auto gather = dyn_cast<GatherOp>(op)) {
+      int64_t rank = gather.getSource().getType().getRank();
+      addPointer(gather.getSource(), rank - 1);
+      addExtent(gather.getSource(), rank - 2);
     } else if (auto dim = dyn_cast<DimOp>(op)) {
       addExtent(dim.getSource(), dim.getDim());
     }

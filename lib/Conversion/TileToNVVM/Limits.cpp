@@ -43,6 +43,8 @@ private:
                          RankedTensorType result);
   LogicalResult checkAccess(Operation *op, RankedTensorType tile, Value global,
                             ValueRange indices);
+  LogicalResult checkVectors(Operation *op, RankedTensorType tile, Value global,
+                             std::optional<int64_t> first);
   LogicalResult checkReduce(ReduceOp op);
   LogicalResult checkMath(Operation *op);
 
@@ -133,9 +135,9 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 
 /// Ops that need to know the warpgroup of the thread.
 static bool isForConsumers(Operation *op) {
-  return isa<AnyOp, DotAsyncOp, DotOp, DotWaitOp, ReadOp, ReduceOp, RelayoutOp,
-             RingReleaseOp, RingWaitOp, StoreOp, TurnPassOp, TurnWaitOp,
-             WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
+  return isa<AnyOp, DotAsyncOp, DotOp, DotWaitOp, GatherOp, OrderOp, ReadOp,
+             ReduceOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp,
+             TurnPassOp, TurnWaitOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {
@@ -201,19 +203,27 @@ LogicalResult Checker::checkAccess(Operation *op, RankedTensorType tile,
   if (tile.getElementTypeBitWidth() < 16)
     return op->emitOpError()
            << "expected elements of 16 or 32 bit, got " << tile;
-  auto blocked = dyn_cast<BlockedAttr>(tile.getEncoding());
-  if (!blocked)
+  if (!isa<BlockedAttr>(tile.getEncoding()))
     return success();
+  APInt first;
+  std::optional<int64_t> column;
+  if (matchPattern(indices.back(), m_ConstantInt(&first)))
+    column = first.getSExtValue();
+  return checkVectors(op, tile, global, column);
+}
+
+/// A vector must be inside or outside as a whole, and aligned.
+LogicalResult Checker::checkVectors(Operation *op, RankedTensorType tile,
+                                    Value global,
+                                    std::optional<int64_t> first) {
+  auto blocked = cast<BlockedAttr>(tile.getEncoding());
   int64_t perAccess = kVectorBytes * 8 / tile.getElementTypeBitWidth();
   if (blocked.getVector() % perAccess != 0)
     return op->emitOpError() << "expected vectors of a multiple of "
                              << perAccess << " elements, got " << tile;
-  // A vector must be inside or outside as a whole, and aligned.
-  APInt first;
   int64_t extent = cast<GlobalType>(global.getType()).getShape().back();
-  if (ShapedType::isDynamic(extent) || extent % perAccess != 0 ||
-      !matchPattern(indices.back(), m_ConstantInt(&first)) ||
-      first.getSExtValue() % perAccess != 0)
+  if (ShapedType::isDynamic(extent) || extent % perAccess != 0 || !first ||
+      *first % perAccess != 0)
     return op->emitOpError()
            << "expected a static last dimension and a constant last index, "
               "multiples of "
@@ -294,6 +304,11 @@ LogicalResult Checker::checkOp(Operation *op) {
         return checkAccess(op,
                            cast<RankedTensorType>(write.getSource().getType()),
                            write.getTarget(), write.getIndices());
+      })
+      .Case([&](GatherOp gather) {
+        return checkVectors(
+            op, cast<RankedTensorType>(gather.getResult().getType()),
+            gather.getSource(), /*first=*/0);
       })
       .Case([&](ReduceOp reduce) { return checkReduce(reduce); })
       .Case([&](RelayoutOp relayout) -> LogicalResult {

@@ -40,6 +40,7 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   populateElementwisePatterns(patterns, converter, kernel);
   populateListPatterns(patterns, converter, kernel);
   populateMemoryPatterns(patterns, converter, kernel);
+  populateOrderPatterns(patterns, converter, kernel);
   populateRingPatterns(patterns, converter, kernel);
 
   ConversionTarget target(*context);

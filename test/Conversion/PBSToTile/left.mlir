@@ -55,13 +55,35 @@ plan.kernel @pool_block(%k: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
 
 // -----
 
-plan.kernel @other_op(%i: tensor<1x2x?xf32>) -> tensor<1x2x?xi32> {
+plan.kernel @other_op(%o0: tensor<1x2x?x64xbf16>, %l0: tensor<1x2x?xf32>,
+                      %o1: tensor<1x2x?x64xbf16>, %l1: tensor<1x2x?xf32>)
+    -> tensor<1x2x?x64xbf16> {
   // expected-remark@+1 {{not written down as tiles: there is no kernel of tiles for it}}
+  %o, %l = pbs.merge %o0, %l0, %o1, %l1
+    : (tensor<1x2x?x64xbf16>, tensor<1x2x?xf32>, tensor<1x2x?x64xbf16>,
+       tensor<1x2x?xf32>) -> (tensor<1x2x?x64xbf16>, tensor<1x2x?xf32>)
+  plan.return %o : tensor<1x2x?x64xbf16>
+}
+
+// -----
+
+plan.kernel @long_segment(%i: tensor<1x2x?xf32>) -> tensor<1x2x?xi32> {
+  // expected-remark@+1 {{not written down as tiles: expected a segment of a multiple of 128 keys, at most 512, got 1024}}
   %p = pbs.sort_segments %i
-    : (tensor<1x2x?xf32>) -> !pbs.permutation<1x2x?, segment = 256>
+    : (tensor<1x2x?xf32>) -> !pbs.permutation<1x2x?, segment = 1024>
   %positions = pbs.unpack_permutation %p
-    : (!pbs.permutation<1x2x?, segment = 256>) -> tensor<1x2x?xi32>
+    : (!pbs.permutation<1x2x?, segment = 1024>) -> tensor<1x2x?xi32>
   plan.return %positions : tensor<1x2x?xi32>
+}
+
+// -----
+
+plan.kernel @strided_proxy(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>)
+    -> tensor<1x4x128x2xf32> {
+  // expected-remark@+1 {{not written down as tiles: expected #pbs.last_rows of at most 128 rows, got #pbs.strided_rows<128>}}
+  %s = pbs.proxy_stats %q, %k {proxy = #pbs.strided_rows<128>}
+    : (tensor<1x4x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x4x128x2xf32>
+  plan.return %s : tensor<1x4x128x2xf32>
 }
 
 // -----

@@ -5,9 +5,10 @@
 // CHECK-LABEL: tile.func @pool
 // CHECK: tile.read %{{.*}} -> tensor<64x64xf32, #tile.blocked<vector = 4>>
 // CHECK-NOT: arith.extf
+// CHECK: %[[LEFT:.*]] = arith.subi
+// CHECK-NOT: arith.extf
 // CHECK: tile.reduce add %{{.*}} {dim = 0 : i64} : {{.*}} -> tensor<64xf32, #tile.lane>
 // The last block is divided by its own number of rows.
-// CHECK: %[[LEFT:.*]] = arith.subi
 // CHECK: %[[COUNT:.*]] = arith.minsi %[[LEFT]], %c64
 // CHECK: %[[FLOAT:.*]] = arith.sitofp %[[COUNT]]
 // CHECK: %[[DIVISOR:.*]] = tile.splat %[[FLOAT]]

@@ -25,7 +25,13 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
       past the end are masked by their number, others by their position. A row
       that sees nothing gives 0 and `-inf`;
     - `pbs.pool` with `#pbs.mean_pool`, head dimension 64 or 128, blocks of a multiple
-      of 32 rows, 128 at most.
+      of 32 rows, 128 at most;
+    - `pbs.proxy_stats`, `pbs.split_proxy_stats`, `pbs.merge_stats` and
+      `pbs.column_importance` with `#pbs.last_rows` of at most 128 rows and any
+      sharing, of f16 or bf16, head dimension 64 or 128, segments of a multiple of
+      128 keys;
+    - `pbs.sort_segments`, `pbs.permute_kv` and `pbs.fused_permute_kv`, the same,
+      segments of at most 512 keys, blocks of 128.
 
     Any other kernel stays as it is, with a remark that says why. With
     `only-missing`, so does attention that `convert-pbs-to-nvvm` has code for:

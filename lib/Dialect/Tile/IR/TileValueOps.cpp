@@ -12,6 +12,9 @@
 using namespace mlir;
 using namespace mlir::tile;
 
+/// Counting takes a step for each pair.
+static constexpr int64_t kMaxOrdered = 1024;
+
 #define GET_OP_CLASSES
 #include "pbs/Dialect/Tile/IR/TileOps.cpp.inc"
 
@@ -81,9 +84,8 @@ static LogicalResult verifyAccess(Operation *op, RankedTensorType tile,
     return op->emitOpError()
            << "expected a tile of one dimension along 'dim', got " << tile;
   if (dim && (*dim < 0 || *dim >= rank))
-    return op->emitOpError()
-           << "expected 'dim' to be one of " << rank << " dimensions, got "
-           << *dim;
+    return op->emitOpError() << "expected 'dim' to be one of " << rank
+                             << " dimensions, got " << *dim;
   return verifyIndices(op, global, numIndices, rank);
 }
 
@@ -272,6 +274,67 @@ LogicalResult BroadcastOp::verify() {
   return success();
 }
 
+LogicalResult GatherOp::verify() {
+  RankedTensorType rows = getTensor(getRows()), type = getTensor(getResult());
+  GlobalType source = getSource().getType();
+  if (failed(verifyLayout(*this, rows)) || failed(verifyLayout(*this, type)))
+    return failure();
+  if (!isa<LaneAttr>(rows.getEncoding()) ||
+      !rows.getElementType().isInteger(32) ||
+      !isa<BlockedAttr>(type.getEncoding()) ||
+      rows.getShape()[0] != type.getShape()[0])
+    return emitOpError()
+           << "expected i32 in the layout #tile.lane, one for each "
+              "row of a tile in the layout #tile.blocked, got "
+           << rows << " and " << type;
+  if (type.getElementType() != source.getElementType())
+    return emitOpError() << "expected elements of " << source.getElementType()
+                         << ", got " << type.getElementType();
+  if (source.getRank() < 2)
+    return emitOpError() << "expected a source of at least two dimensions, got "
+                         << source;
+  return verifyIndices(*this, source, getIndices().size(),
+                       source.getRank() - 2);
+}
+
+int64_t GatherOp::getScratchBytes(ConfigAttr) {
+  return getTensor(getRows()).getShape()[0] * 4;
+}
+
+LogicalResult OrderOp::verify() {
+  if (getValues().empty() || getValues().size() != getOrder().size())
+    return emitOpError()
+           << "expected as many results as operands, at least one, "
+              "got "
+           << getOrder().size() << " and " << getValues().size();
+  int64_t size = 0;
+  for (auto [value, order] : llvm::zip_equal(getValues(), getOrder())) {
+    RankedTensorType from = getTensor(value), to = getTensor(order);
+    if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+      return failure();
+    if (!isa<RowAttr>(from.getEncoding()) || !from.getElementType().isF32() ||
+        !isa<LaneAttr>(to.getEncoding()) ||
+        !to.getElementType().isInteger(32) || from.getShape() != to.getShape())
+      return emitOpError()
+             << "expected f32 in the layout #tile.row to i32 in the "
+                "layout #tile.lane of the same shape, got "
+             << from << " to " << to;
+    size += from.getShape()[0];
+  }
+  if (size > kMaxOrdered)
+    return emitOpError() << "expected at most " << kMaxOrdered
+                         << " elements, got " << size;
+  return success();
+}
+
+int64_t OrderOp::getScratchBytes(ConfigAttr) {
+  // The elements as integers, and the order.
+  int64_t size = 0;
+  for (Value value : getValues())
+    size += getTensor(value).getShape()[0];
+  return 2 * 4 * size;
+}
+
 LogicalResult IotaOp::verify() {
   RankedTensorType type = getTensor(getResult());
   if (failed(verifyLayout(*this, type)))
@@ -282,8 +345,20 @@ LogicalResult IotaOp::verify() {
 }
 
 LogicalResult ReduceOp::verify() {
-  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
-  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+  RankedTensorType from = getTensor(getSource());
+  if (failed(verifyLayout(*this, from)))
+    return failure();
+  auto to = dyn_cast<RankedTensorType>(getResult().getType());
+  if (!to) {
+    if (getDim() != 0 || !isa<LaneAttr>(from.getEncoding()) ||
+        from.getElementType() != getResult().getType())
+      return emitOpError()
+             << "expected dimension 0 of #tile.lane to a scalar of its type, "
+                "got dimension "
+             << getDim() << " of " << from << " to " << getResult().getType();
+    return success();
+  }
+  if (failed(verifyLayout(*this, to)))
     return failure();
   int64_t dim = getDim();
   bool columns =
@@ -307,6 +382,9 @@ LogicalResult ReduceOp::verify() {
 
 int64_t ReduceOp::getScratchBytes(ConfigAttr config) {
   RankedTensorType type = getTensor(getSource());
+  // Each warp leaves one element.
+  if (isa<LaneAttr>(type.getEncoding()))
+    return config.getConsumerWarps() * 4;
   if (!isa<BlockedAttr>(type.getEncoding()))
     return 0;
   // Each warp leaves one row.

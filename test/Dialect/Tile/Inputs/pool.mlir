@@ -18,12 +18,12 @@ tile.func @pool(%K: !tile.global<?x?x?x128xbf16> {tile.buffer = 0 : i32},
     %key0 = arith.muli %c, %c128 : i32
     %k = tile.read %K[%b, %h, %key0, %c0] : !tile.global<?x?x?x128xbf16>
       -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+    %left = arith.subi %N, %key0 : i32
     %f = arith.extf %k : tensor<128x128xbf16, #tile.blocked<vector = 8>>
       to tensor<128x128xf32, #tile.blocked<vector = 8>>
     %sum = tile.reduce add %f {dim = 0}
       : tensor<128x128xf32, #tile.blocked<vector = 8>>
       -> tensor<128xf32, #tile.lane>
-    %left = arith.subi %N, %key0 : i32
     %n = arith.minsi %left, %c128 : i32
     %nf = arith.sitofp %n : i32 to f32
     %divisor = tile.splat %nf : f32 to tensor<128xf32, #tile.lane>

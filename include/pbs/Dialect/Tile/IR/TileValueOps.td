@@ -229,6 +229,40 @@ def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
   }];
 }
 
+def Tile_GatherOp : Tile_ReadingOp<"gather", [
+    DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
+                              ["getScratchBytes"]>]> {
+  let summary = "Rows of global memory in registers, by their numbers";
+  let description = [{
+    Row `i` of the tile is row `rows[i]` of the last two dimensions of `source` at
+    `indices` (one for each dimension before those), from its first element on.
+    Rows outside `source` are 0. `rows` is in the layout `#tile.lane`, the tile in
+    `#tile.blocked`; the numbers get to the threads of their rows through shared
+    memory.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%keys: !tile.global<?x?x?x128xbf16>) {
+      %z = arith.constant 0 : i32
+      %rows = tile.iota : tensor<128xi32, #tile.lane>
+      %k = tile.gather %keys[%z, %z] rows %rows : tensor<128xi32, #tile.lane>,
+        !tile.global<?x?x?x128xbf16>
+        -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
+                       Tile_Register:$rows, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = [{
+    $source `[` $indices `]` `rows` $rows attr-dict `:` type($rows) `,`
+    type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_IotaOp : Tile_Op<"iota", [Pure]> {
   let summary = "0, 1, 2, ... along a tile of one dimension";
   let description = [{
@@ -342,6 +376,41 @@ def Tile_LoadOp : Tile_ReadingOp<"load"> {
   let hasVerifier = 1;
 }
 
+def Tile_OrderOp : Tile_Op<"order", [
+    Pure, DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
+                                    ["getScratchBytes"]>]> {
+  let summary = "Which element is the largest, the second largest, and so on";
+  let description = [{
+    `values` are the parts, one after the other, of an array of n elements in
+    the layout `#tile.row`. The results are the parts of an array of the
+    numbers 0 to n - 1 in the layout `#tile.lane`: first that of the largest
+    element, then that of the second largest; of equal ones (0 and -0 are equal)
+    the smaller number comes first, and NaN comes last.
+
+    Each thread counts how many elements come before its own, so the time does
+    not depend on the values. n is at most 1024.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %a = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
+      %first, %second = tile.order %a, %a
+        : tensor<128xf32, #tile.row>, tensor<128xf32, #tile.row>
+        -> tensor<128xi32, #tile.lane>, tensor<128xi32, #tile.lane>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Tile_Register>:$values,
+                       OptionalAttr<I64Attr>:$offset);
+  let results = (outs Variadic<Tile_Register>:$order);
+  let assemblyFormat = [{
+    $values attr-dict `:` type($values) `->` type($order)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_RangeListOp : Tile_Op<"range_list", [Pure]> {
   let summary = "All key blocks of a range";
   let description = [{
@@ -409,6 +478,8 @@ def Tile_ReduceOp : Tile_Op<"reduce", [
     exchange, so it goes through shared memory and gives a tile of one
     dimension in the layout `#tile.lane`.
 
+    Over dimension 0 of `#tile.lane`: to a scalar, the same in all consumers.
+
     The order of the combination is fixed, so that equal inputs give equal bits;
     `max` and `min` of f32 are those of IEEE 754-2008 maxNum and minNum.
 
@@ -419,13 +490,16 @@ def Tile_ReduceOp : Tile_Op<"reduce", [
       %s = arith.constant dense<0.0> : tensor<128x128xf32, #tile.acc>
       %m = tile.reduce max %s {dim = 1} : tensor<128x128xf32, #tile.acc>
         -> tensor<128xf32, #tile.row>
+      %numbers = tile.iota : tensor<128xi32, #tile.lane>
+      %last = tile.reduce max %numbers {dim = 0} : tensor<128xi32, #tile.lane>
+        -> i32
       tile.return
     }
     ```
   }];
   let arguments = (ins Tile_ReduceKind:$kind, Tile_Register:$source,
                        I64Attr:$dim, OptionalAttr<I64Attr>:$offset);
-  let results = (outs Tile_Register:$result);
+  let results = (outs AnyTypeOf<[Tile_Register, I32, F32]>:$result);
   let assemblyFormat = [{
     $kind $source attr-dict `:` type($source) `->` type($result)
   }];

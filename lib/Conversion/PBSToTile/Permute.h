@@ -1,0 +1,57 @@
+//===- Permute.h - Keys and values in permuted order ------------*- C++ -*-===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PBS_LIB_CONVERSION_PBSTOTILE_PERMUTE_H
+#define PBS_LIB_CONVERSION_PBSTOTILE_PERMUTE_H
+
+#include "KernelWriter.h"
+
+namespace mlir::pbs {
+
+/// Buffers of a kernel that permutes: what the kernel does not give is not
+/// written.
+struct PermuteBuffers {
+  unsigned key, value;
+  std::optional<unsigned> permutedKey, permutedValue, positions, ranges, pool;
+
+  /// All of them.
+  SmallVector<unsigned> getAll() const;
+};
+
+/// Why there is no kernel that permutes such keys; nothing if there is.
+std::optional<std::string> refusePermute(RankedTensorType key, int64_t block,
+                                         int64_t segment);
+
+/// Writes permuted keys and what belongs to them.
+class PermuteWriter {
+public:
+  /// `numHeads` is the number of permutations of a batch.
+  PermuteWriter(KernelWriter &b, const PermuteBuffers &buffers, int64_t segment,
+                Value numHeads);
+
+  /// The order of the keys of a segment by their importance (for each 128 keys
+  /// a #tile.row): numbers in the segment, a #tile.lane for each 128.
+  SmallVector<Value> writeOrder(Value segment, ArrayRef<Value> importance);
+  /// The block of permuted keys that has the given original positions, a
+  /// #tile.lane; positions from the number of keys on are none.
+  void writeBlock(Value batch, Value head, Value block, Value positions);
+  /// The blocks of a segment, given its order.
+  void writeSegment(Value batch, Value head, Value segment,
+                    ArrayRef<Value> order);
+
+private:
+  void writeRanges(Value batch, Value head, Value block, Value positions);
+
+  KernelWriter &b;
+  const PermuteBuffers &buffers;
+  int64_t segment;
+  Value key, value, numKeys, permutationsPerKey;
+};
+
+} // namespace mlir::pbs
+
+#endif // PBS_LIB_CONVERSION_PBSTOTILE_PERMUTE_H

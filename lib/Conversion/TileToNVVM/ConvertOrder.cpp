@@ -1,0 +1,178 @@
+//===- ConvertOrder.cpp - Order and gather to NVVM ------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Both exchange numbers through shared memory between all consumers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelContext.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace mlir::tile;
+
+static RankedTensorType getTensor(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// Where in an array of words at `base` the element at `at` is.
+static Value getWord(KernelBuilder &b, Value base, Coordinate at) {
+  return b.gepBytes(b.gepBytes(base, b.mul(at.base, 4)), 4 * at.offset);
+}
+
+/// An unsigned integer that grows with a float, 0 for NaN.
+static Value getKey(KernelBuilder &b, Value value) {
+  // -0 + 0 is 0.
+  Value bits = b.bitcast(b.fadd(value, b.cf(0)), b.i32);
+  Value isNegative = b.cmp(Cmp::LT, bits, 0);
+  Value key =
+      b.xor_(bits, b.select(isNegative, b.c32(-1),
+                            b.c32(std::numeric_limits<int32_t>::min())));
+  return b.select(b.fcmpEq(value, value), key, b.c32(0));
+}
+
+namespace {
+struct ConvertOrder : KernelPattern<OrderOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(OrderOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    int64_t size = 0;
+    Value keys = b.gepBytes(b.sharedBase(), *op.getOffset());
+    Value barrier = b.c32(kConsumerBarrier);
+    int64_t threads = kernel.getConsumerThreads();
+    // Nobody reads the last order any more.
+    b.barrier(barrier, threads);
+    for (auto [part, values] :
+         llvm::zip_equal(op.getValues(), adaptor.getValues())) {
+      RankedTensorType type = getTensor(part);
+      Value owner = kernel.getOwner(b, type);
+      for (auto [i, value] : llvm::enumerate(values)) {
+        Coordinate at = kernel.getCoordinates(b, type, i).front();
+        at.offset += size;
+        b.ptxIf("st.shared.b32 [$0], $1;",
+                {getWord(b, keys, at), getKey(b, value)}, owner);
+      }
+      size += type.getShape()[0];
+    }
+    b.barrier(barrier, threads);
+
+    Value order = b.gepBytes(keys, 4 * size);
+    for (int64_t first = 0; first < size; first += threads) {
+      Value mine = b.add(kernel.consumerThread, first);
+      // The last round may have fewer elements than threads.
+      Value exists = b.cmp(Cmp::LT, mine, size);
+      Value at = b.select(exists, mine, b.c32(0));
+      Value rank = countBefore(b, rewriter, op.getLoc(), keys, size, at);
+      b.ptxIf("st.shared.b32 [$0], $1;",
+              {b.gepBytes(order, b.mul(rank, 4)), mine}, exists);
+    }
+    b.barrier(barrier, threads);
+
+    SmallVector<Values> results;
+    int64_t before = 0;
+    for (Value part : op.getOrder()) {
+      RankedTensorType type = getTensor(part);
+      Values numbers;
+      for (int64_t i = 0; i < getNumValues(type, kernel.config); ++i) {
+        Coordinate at = kernel.getCoordinates(b, type, i).front();
+        at.offset += before;
+        numbers.push_back(b.load(getWord(b, order, at), b.i32, 4));
+      }
+      results.push_back(numbers);
+      before += type.getShape()[0];
+    }
+    rewriter.replaceOpWithMultiple(op, results);
+    return success();
+  }
+
+  /// How many of `size` keys come before that of number `mine`: the larger
+  /// ones, and equal ones of a smaller number.
+  static Value countBefore(KernelBuilder &b,
+                           ConversionPatternRewriter &rewriter, Location loc,
+                           Value keys, int64_t size, Value mine) {
+    Value key = b.load(b.gepBytes(keys, b.mul(mine, 4)), b.i32, 4);
+    auto vector = VectorType::get({4}, b.i32);
+    constexpr int64_t kStep = 16;
+    Value zero = b.c32(0), one = b.c32(1);
+    auto loop = scf::ForOp::create(
+        rewriter, loc, zero, b.c32(size), b.c32(kStep), ValueRange{zero},
+        [&](OpBuilder &, Location, Value i, ValueRange counts) {
+          Value count = counts.front();
+          Value base = b.gepBytes(keys, b.mul(i, 4));
+          for (int64_t step = 0; step < kStep; step += 4) {
+            Value four = b.load(b.gepBytes(base, 4 * step), vector, 16);
+            for (int64_t e = 0; e < 4; ++e) {
+              Value other = b.extractElement(four, e);
+              // other > key, or other >= key where its number is smaller.
+              Value isLater = b.cmp(Cmp::GE, b.add(i, step + e), mine);
+              Value comes = b.select(isLater, b.cmp(Cmp::ULT, key, other),
+                                     b.cmp(Cmp::UGE, other, key));
+              count = b.add(count, b.select(comes, one, zero));
+            }
+          }
+          scf::YieldOp::create(rewriter, loc, count);
+        });
+    return loop.getResult(0);
+  }
+};
+
+struct ConvertGather : KernelPattern<GatherOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(GatherOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    RankedTensorType type = getTensor(op.getResult());
+    RankedTensorType rowsType = getTensor(op.getRows());
+    Value base = b.gepBytes(b.sharedBase(), *op.getOffset());
+    Value barrier = b.c32(kConsumerBarrier);
+    int64_t threads = kernel.getConsumerThreads();
+    // Nobody reads the last numbers any more.
+    b.barrier(barrier, threads);
+    Value owner = kernel.getOwner(b, rowsType);
+    for (auto [i, row] : llvm::enumerate(adaptor.getRows())) {
+      Coordinate at = kernel.getCoordinates(b, rowsType, i).front();
+      b.ptxIf("st.shared.b32 [$0], $1;", {getWord(b, base, at), row},
+              owner ? owner : b.c1(true));
+    }
+    b.barrier(barrier, threads);
+
+    Values at;
+    for (ValueRange index : adaptor.getIndices())
+      at.push_back(index.front());
+    size_t rowDim = at.size();
+    at.append(2, Value());
+    Value numRows = kernel.getExtent(b, op.getSource(), rowDim);
+    int64_t perAccess = kVectorBytes * 8 / type.getElementTypeBitWidth();
+    bool isNarrow = type.getElementTypeBitWidth() == 16;
+    int64_t number =
+        getNumValues(type, kernel.config) * (isPacked(type) ? 2 : 1);
+    Values results;
+    for (int64_t i = 0; i < number; i += perAccess) {
+      SmallVector<Coordinate, 2> where = kernel.getCoordinates(b, type, i);
+      at[rowDim] = b.load(getWord(b, base, where[0]), b.i32, 4);
+      at[rowDim + 1] = b.add(where[1].base, where[1].offset);
+      Value isInside = b.cmp(Cmp::ULT, at[rowDim], numRows);
+      for (Value word : b.loadGlobal128If(
+               kernel.getAddress(b, op.getSource(), at), b.c32(0), isInside))
+        results.push_back(isNarrow ? word
+                                   : b.bitcast(word, type.getElementType()));
+    }
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    return success();
+  }
+};
+} // namespace
+
+void tile::populateOrderPatterns(RewritePatternSet &patterns,
+                                 const TypeConverter &converter,
+                                 KernelContext &kernel) {
+  patterns.add<ConvertGather, ConvertOrder>(converter, patterns.getContext(),
+                                            kernel);
+}

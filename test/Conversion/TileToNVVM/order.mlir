@@ -1,0 +1,120 @@
+// RUN: pbs-opt %s -split-input-file -verify-diagnostics -pass-pipeline='builtin.module(tile.func(tile-allocate-shared),convert-tile-to-nvvm)' | FileCheck %s
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// Keys and order of 256 elements are in shared memory; each of 256 threads counts
+// for one, between barriers of all of them.
+// CHECK-LABEL: llvm.func @order
+// CHECK-SAME: shared = 2048
+// CHECK: nvvm.barrier id
+// CHECK: st.shared.b32
+// CHECK: nvvm.barrier id
+// CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+// CHECK-NOT: !llvm.ptr<3> -> vector<4xi32>
+// CHECK: st.shared.b32
+// CHECK: nvvm.barrier id
+tile.func @order(%in: !tile.global<?xf32>, %out: !tile.global<?xi32>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %h = arith.constant 128 : i32
+  %a = tile.read %in[%z] : !tile.global<?xf32> -> tensor<128xf32, #tile.row>
+  %b = tile.read %in[%h] : !tile.global<?xf32> -> tensor<128xf32, #tile.row>
+  %p, %q = tile.order %a, %b
+    : tensor<128xf32, #tile.row>, tensor<128xf32, #tile.row>
+    -> tensor<128xi32, #tile.lane>, tensor<128xi32, #tile.lane>
+  tile.write %p, %out[%z] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
+  tile.write %q, %out[%h] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// 8 vectors of 16 bytes for each of 256 threads, where the row exists.
+// CHECK-LABEL: llvm.func @gather
+// CHECK-SAME: shared = 512
+// CHECK: st.shared.b32
+// CHECK: nvvm.barrier id
+// CHECK-COUNT-8: ld.global.nc.v4.b32
+// CHECK-NOT: ld.global
+tile.func @gather(%in: !tile.global<?x?x128xbf16>,
+                  %out: !tile.global<?x?x128xbf16>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %rows = tile.iota : tensor<128xi32, #tile.lane>
+  %t = tile.gather %in[%z] rows %rows : tensor<128xi32, #tile.lane>,
+    !tile.global<?x?x128xbf16>
+    -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+  tile.write %t, %out[%z, %z, %z]
+    : tensor<128x128xbf16, #tile.blocked<vector = 8>>,
+      !tile.global<?x?x128xbf16>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// A warp by shuffles, the warps of a warpgroup through 4 words.
+// CHECK-LABEL: llvm.func @to_scalar
+// CHECK-SAME: shared = 32
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+// CHECK: nvvm.barrier id
+// CHECK: st.shared.b32
+// CHECK: nvvm.barrier id
+// CHECK-COUNT-4: llvm.load
+tile.func @to_scalar(%in: !tile.global<?xi32>, %out: !tile.global<?xi32>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %t = tile.read %in[%z] : !tile.global<?xi32> -> tensor<128xi32, #tile.lane>
+  %m = tile.reduce max %t {dim = 0} : tensor<128xi32, #tile.lane> -> i32
+  %s = tile.splat %m : i32 to tensor<128xi32, #tile.lane>
+  tile.write %s, %out[%z] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
+  tile.return
+}
+
+// -----
+
+tile.func @too_many() {
+  %a = arith.constant dense<0.0> : tensor<1152xf32, #tile.row>
+  // expected-error@+1 {{expected at most 1024 elements, got 1152}}
+  %p = tile.order %a : tensor<1152xf32, #tile.row> -> tensor<1152xi32, #tile.lane>
+  tile.return
+}
+
+// -----
+
+tile.func @other_layout() {
+  %a = arith.constant dense<0.0> : tensor<128xf32, #tile.lane>
+  // expected-error@+1 {{expected f32 in the layout #tile.row to i32 in the layout #tile.lane of the same shape}}
+  %p = tile.order %a : tensor<128xf32, #tile.lane> -> tensor<128xi32, #tile.lane>
+  tile.return
+}
+
+// -----
+
+tile.func @rows_of_another_number(%in: !tile.global<?x?x128xbf16>) {
+  %z = arith.constant 0 : i32
+  %rows = tile.iota : tensor<128xi32, #tile.lane>
+  // expected-error@+1 {{expected i32 in the layout #tile.lane, one for each row of a tile in the layout #tile.blocked}}
+  %t = tile.gather %in[%z] rows %rows : tensor<128xi32, #tile.lane>,
+    !tile.global<?x?x128xbf16>
+    -> tensor<64x128xbf16, #tile.blocked<vector = 8>>
+  tile.return
+}
+
+// -----
+
+tile.func @scalar_of_rows() {
+  %a = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
+  // expected-error@+1 {{expected dimension 0 of #tile.lane to a scalar of its type}}
+  %m = tile.reduce max %a {dim = 0} : tensor<128xf32, #tile.row> -> f32
+  tile.return
+}
