@@ -31,13 +31,13 @@ from bench_attention_kernel import (BLOCK, SEGMENT, Flex, add_tflops, fa4_dense,
 from timing import compare, environment
 
 SCHEDULES = {
-    "all": "tile=true",
-    "no ping-pong": "tile=true ping-pong=0",
-    "no overlap": "tile=true overlap=0",
-    "one stage": "tile=true stages=1",
-    "static items": "tile=true schedule=static",
-    "one item a block": "tile=true schedule=single",
-    "no producer": "tile=true specialize=0 overlap=0 schedule=single",
+    "all": "",
+    "no ping-pong": "ping-pong=0",
+    "no overlap": "overlap=0",
+    "one stage": "stages=1",
+    "static items": "schedule=static",
+    "one item a block": "schedule=single",
+    "no producer": "specialize=0 overlap=0 schedule=single",
 }
 
 

@@ -70,10 +70,8 @@ void pbs::buildCPUPipeline(OpPassManager &pm,
   buildCPULoweringStage(pm);
 }
 
-void pbs::buildTileStage(OpPassManager &pm, bool onlyMissing) {
-  ConvertPBSToTilePassOptions options;
-  options.onlyMissing = onlyMissing;
-  pm.addPass(createConvertPBSToTilePass(options));
+void pbs::buildTileStage(OpPassManager &pm) {
+  pm.addPass(createConvertPBSToTilePass());
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
@@ -119,7 +117,7 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   buildExpandStage(pm, options.fuse);
   pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
   buildPlanStage(pm);
-  buildTileStage(pm, /*onlyMissing=*/!options.tile);
+  buildTileStage(pm);
   buildTileScheduleStage(pm, options);
   buildTileCodeStage(pm);
   buildNVVMCodeStage(pm);

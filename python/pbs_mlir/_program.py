@@ -163,7 +163,7 @@ def compile(ir, *, target=None, function=None, fuse=True, cache=True,  # pylint:
         the user's cache directory.
       ptxas: the ptxas to use for GPU targets.
       pipeline_options: options of the pass pipeline of the target, as pbs-opt
-        takes them, such as "tile=true stages=2".
+        takes them, such as "stages=2".
 
     Raises: CompileError with line and column of the IR, UnsupportedError for a
       target that does not exist, FileError for a cache directory that cannot

@@ -1,8 +1,11 @@
-// RUN: pbs-opt %s --pbs-to-nvvm=tile=false | FileCheck %s
-// RUN: pbs-opt %s --pbs-to-nvvm=tile=false | pbs-opt | FileCheck %s
+// RUN: pbs-opt %s --pbs-to-nvvm | FileCheck %s
+// RUN: pbs-opt %s --pbs-to-nvvm | pbs-opt | FileCheck %s
+// RUN: pbs-opt %s --pbs-to-nvvm="schedule=single stages=2" | FileCheck %s --check-prefix=SINGLE
 
 // One kernel of the plan for each op; grids of the persistent kernel are bounded
-// by the number of multiprocessors, the last symbol.
+// by the number of multiprocessors, the last symbol. Attention is made from a
+// tile.func, the small kernels around lists are not, and nothing of the level is
+// left.
 
 // CHECK: plan.kernel @kv_from_positions
 // CHECK-SAME: #plan.cuda_code<@gpu::@kv_from_positions
@@ -11,13 +14,21 @@
 // CHECK: plan.kernel @sparse_attention
 // CHECK-SAME: #plan.cuda_code<@gpu::@sparse_attention, grid = [
 // CHECK-SAME: -> ((s0 * s1) * (s2 ceildiv 128), s27)
-// CHECK-SAME: block = [384, 1, 1], shared = 16{{[0-9]+}}
+// CHECK-SAME: block = [384, 1, 1], shared = {{[0-9]+}}
 // CHECK-SAME: #plan.tensor_map<0, box = [64, 128, 1, 1], swizzle = 128>
-// CHECK-SAME: #plan.float<0.18033
 // CHECK-SAME: #plan.scratch<bytes = {{.*}} zeroed>
+// A packed sequence has at most one query block that is not full.
+// CHECK: plan.kernel @packed_attention
+// CHECK-SAME: -> ((s0 * s1) * (s2 floordiv 128 + s12), s18)
 // CHECK: gpu.module @gpu
+// CHECK-NOT: tile.func
 // CHECK: llvm.func @sparse_attention
 // CHECK-SAME: nvvm.kernel
+// CHECK: llvm.func @kv_from_positions
+
+// SINGLE: plan.kernel @sparse_attention
+// SINGLE-NOT: s27)
+// SINGLE-SAME: -> ((s0 * s1) * (s2 ceildiv 128))
 func.func @lists(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
                  %v: tensor<1x2x?x64xbf16>, %pos: tensor<1x2x?xi32>,
                  %count: tensor<1x4x?xi32>, %index: tensor<1x4x?x?xi32>)
@@ -37,24 +48,12 @@ func.func @lists(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
   return %o : tensor<1x4x?x64xbf16>
 }
 
-// By way of tiles: attention is made from a tile.func, the small kernels around
-// lists are not, and nothing of the level is left.
-
-// RUN: pbs-opt %s --pbs-to-nvvm | FileCheck %s --check-prefix=TILE
-// RUN: pbs-opt %s --pbs-to-nvvm="schedule=single stages=2" | FileCheck %s --check-prefix=SINGLE
-
-// TILE: plan.kernel @kv_from_positions
-// TILE-SAME: #plan.cuda_code<@gpu::@kv_from_positions
-// TILE: plan.kernel @sparse_attention
-// TILE-SAME: #plan.cuda_code<@gpu::@sparse_attention, grid = [
-// TILE-SAME: -> ((s0 * s1) * (s2 ceildiv 128), s27)
-// TILE-SAME: block = [384, 1, 1]
-// TILE-SAME: #plan.tensor_map<0, box = [64, 128, 1, 1], swizzle = 128>
-// TILE-NOT: tile.func
-// TILE: llvm.func @sparse_attention
-// TILE-SAME: nvvm.kernel
-// TILE: llvm.func @kv_from_positions
-
-// SINGLE: plan.kernel @sparse_attention
-// SINGLE-NOT: s27)
-// SINGLE-SAME: -> ((s0 * s1) * (s2 ceildiv 128))
+func.func @packed(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
+                  %v: tensor<1x2x?x64xbf16>, %m: tensor<?xi32>,
+                  %n: tensor<?xi32>) -> tensor<1x4x?x64xbf16> {
+  %o, %lse = pbs.packed_attention %q, %k, %v, %m, %n {causal}
+    : (tensor<1x4x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>,
+       tensor<?xi32>, tensor<?xi32>)
+    -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
+  return %o : tensor<1x4x?x64xbf16>
+}

@@ -99,8 +99,11 @@ def pack(lengths):
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("dtype,dim", [("bfloat16", 64), ("float16", 128)])
-def test_packed_sequences(dtype, dim, causal):
-    lengths_q, lengths_k = (130, 1, 0, 200, 128), (70, 300, 20, 256, 0)
+@pytest.mark.parametrize("lengths_q,lengths_k", [
+    ((130, 1, 0, 200, 128), (70, 300, 20, 256, 0)),
+    ((1, 127, 128, 129, 0, 5), (129, 0, 128, 1, 7, 300)),
+])
+def test_packed_sequences(lengths_q, lengths_k, dtype, dim, causal):
     offsets_q, offsets_k = pack(lengths_q), pack(lengths_k)
     q, k, v = round_to(dtype, *make(queries=offsets_q[-1], keys=offsets_k[-1],
                                     dim=dim))

@@ -34,7 +34,7 @@ static cl::opt<bool> noFusion("no-fusion",
                               cl::cat(category));
 static cl::opt<std::string> pipelineOptions(
     "pipeline-options",
-    cl::desc("options of the pass pipeline, such as \"tile=true stages=2\""),
+    cl::desc("options of the pass pipeline, such as \"stages=2\""),
     cl::cat(category));
 static cl::opt<bool> report("report",
                             cl::desc("print plan, kernels, compile times"),

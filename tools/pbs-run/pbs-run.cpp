@@ -116,7 +116,7 @@ static cl::opt<std::string> function("function", cl::desc("function of the IR"),
 static cl::opt<bool> noFusion("no-fusion", cl::cat(category));
 static cl::opt<std::string> pipelineOptions(
     "pipeline-options",
-    cl::desc("options of the pass pipeline, such as \"tile=true stages=2\""),
+    cl::desc("options of the pass pipeline, such as \"stages=2\""),
     cl::cat(category));
 static cl::opt<bool> noCache("no-cache", cl::cat(category));
 static cl::opt<std::string> cacheDir("cache-dir", cl::cat(category));

@@ -43,11 +43,6 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
   Option<bool> fuse{*this, "fuse",
                     llvm::cl::desc("Fuse permutation and selection"),
                     llvm::cl::init(true)};
-  Option<bool> tile{
-      *this, "tile",
-      llvm::cl::desc("Make all kernels by way of tiles that can be made so, "
-                     "and not only those that cannot be made otherwise"),
-      llvm::cl::init(true)};
   Option<int64_t> consumers{*this, "consumers",
                             llvm::cl::desc("Tiles: warpgroups that compute"),
                             llvm::cl::init(-1)};
@@ -90,10 +85,9 @@ void buildCPUCodeStage(OpPassManager &pm, int64_t vectorBits);
 /// point for each kernel.
 void buildCPULoweringStage(OpPassManager &pm);
 
-/// Stage 3 for sm_90a: kernels that can be written down as tiles, with
-/// `onlyMissing` those of them that the last stage has no code for, are a
+/// Stage 3 for sm_90a: kernels that can be written down as tiles are a
 /// `tile.func` in the `gpu.module` `@gpu`, without a schedule.
-void buildTileStage(OpPassManager &pm, bool onlyMissing);
+void buildTileStage(OpPassManager &pm);
 
 /// Stage 4 for sm_90a: every `tile.func` has a schedule, and
 /// everything in shared memory has its place.

@@ -39,7 +39,8 @@ struct AttentionTask {
   bool causal;
   /// Scale of the scores.
   double scale;
-  Region *score;
+  /// Null: there can be no score region.
+  Region *score = nullptr;
   unsigned query, key, value;
   /// Original positions of the keys, if they were moved and somebody looks.
   std::optional<unsigned> positions;
@@ -48,8 +49,13 @@ struct AttentionTask {
   /// Bit rows; without, all blocks are visited.
   std::optional<unsigned> list;
   std::optional<unsigned> output, lse;
+  /// Where packed sequences begin; both or none.
+  std::optional<unsigned> queryOffsets, keyOffsets;
 
-  bool hasScoreRegion() const { return !score->empty(); }
+  bool isPacked() const { return queryOffsets.has_value(); }
+  bool hasScoreRegion() const { return score && !score->empty(); }
+  bool usesRowPosition() const { return score && pbs::usesRowPosition(*score); }
+  bool usesKeyPosition() const { return score && pbs::usesKeyPosition(*score); }
   /// Whether scores are scaled before the softmax rather than in it: for a
   /// score region, and where a larger product is not a larger score.
   bool scalesFirst() const { return hasScoreRegion() || scale <= 0; }
@@ -94,8 +100,13 @@ private:
   static SmallVector<AffineExpr> getItems(const AttentionTask &task,
                                           plan::KernelOp kernel);
 
-  /// Shapes, and numbers of blocks.
-  void writeSizes();
+  /// What is the same in all work items.
+  void writeConstants();
+  /// The number of a work item becomes a block, of a sequence if packed.
+  void writeItem(Value number);
+  /// Number of all query blocks; packed sequences have at most one that is not
+  /// full each.
+  Value writeQueryBlocks();
   /// The list of the blocks that work item (batch, head, block) visits.
   Value writeList();
   /// One key block.
@@ -106,9 +117,14 @@ private:
   Value writeMask(Value scores, Value keyPositions);
   void writeResults(const State &s);
 
-  Value load(unsigned buffer, Value head, Value row0) {
+  /// The rows of a tile from the number `rows` on are 0.
+  Value load(unsigned buffer, Value head, Value first, Value rows = Value()) {
     return tile::LoadOp::create(b, tileType, b.buffer(buffer),
-                                ValueRange{batch, head, row0, b.i32(0)});
+                                ValueRange{batch, head, first, b.i32(0)}, rows);
+  }
+  /// A row of the sequence in the tensor.
+  Value inTensor(Value first, Value row) {
+    return first ? b.add(first, row) : row;
   }
 
   const AttentionTask &task;
@@ -121,7 +137,11 @@ private:
   // The same in all work items.
   /// From scores to the exponents of 2 of the softmax.
   Value scales, rowScales;
-  Value queries, keys, shift, group, keyBlocks, completeBlocks;
+  Value group;
+  // Of the tensors, then of the sequence of the work item if packed.
+  Value queries, keys, shift, keyBlocks, completeBlocks;
+  /// Where the sequence begins in the tensors; null unless packed.
+  Value firstQuery, firstKey;
   // Of the work item.
   Value batch, head, block, kvHead, row0, low;
   Value queryTile, list, masked;
@@ -140,7 +160,8 @@ SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
   if (task.output)
     buffers.insert(task.value);
   for (std::optional<unsigned> buffer :
-       {task.positions, task.list, task.output, task.lse})
+       {task.positions, task.list, task.output, task.lse, task.queryOffsets,
+        task.keyOffsets})
     if (buffer)
       buffers.insert(*buffer);
   return llvm::to_vector(buffers);
@@ -148,8 +169,12 @@ SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
 
 SmallVector<AffineExpr> AttentionWriter::getItems(const AttentionTask &task,
                                                   plan::KernelOp kernel) {
+  AffineExpr rows = kernel.getExtent(task.query, 2);
+  AffineExpr blocks = rows.ceilDiv(kBlock);
+  if (task.isPacked())
+    blocks = rows.floorDiv(kBlock) + kernel.getExtent(*task.queryOffsets, 0);
   return {kernel.getExtent(task.query, 0), kernel.getExtent(task.query, 1),
-          kernel.getExtent(task.query, 2).ceilDiv(kBlock)};
+          blocks};
 }
 
 AttentionWriter::AttentionWriter(const AttentionTask &task,
@@ -165,7 +190,7 @@ AttentionWriter::AttentionWriter(const AttentionTask &task,
   rowType = b.row(kBlock, b.getF32Type());
 }
 
-void AttentionWriter::writeSizes() {
+void AttentionWriter::writeConstants() {
   Value scale = b.f32(task.scalesFirst() ? kLog2E : task.scale * kLog2E);
   scales = b.splat(scale, scoreType);
   rowScales = b.splat(scale, rowType);
@@ -176,6 +201,34 @@ void AttentionWriter::writeSizes() {
   group = b.div(b.dim(query, 1), b.dim(key, 1));
   keyBlocks = b.ceilDiv(keys, kBlock);
   completeBlocks = b.div(keys, b.i32(kBlock));
+}
+
+Value AttentionWriter::writeQueryBlocks() {
+  if (!task.isPacked())
+    return b.ceilDiv(queries, kBlock);
+  return b.add(b.div(queries, b.i32(kBlock)),
+               b.dim(b.buffer(*task.queryOffsets), 0));
+}
+
+void AttentionWriter::writeItem(Value number) {
+  block = number;
+  if (task.isPacked()) {
+    Type i32 = b.getI32Type();
+    auto sequence = tile::FindSequenceOp::create(
+        b, i32, i32, i32, i32, i32, number, b.buffer(*task.queryOffsets),
+        b.buffer(*task.keyOffsets), queries, keys, kBlock);
+    firstQuery = sequence.getFirstQuery();
+    queries = sequence.getQueries();
+    firstKey = sequence.getFirstKey();
+    keys = sequence.getKeys();
+    block = sequence.getBlock();
+    shift = b.sub(keys, queries);
+    keyBlocks = b.ceilDiv(keys, kBlock);
+    completeBlocks = b.div(keys, b.i32(kBlock));
+  }
+  kvHead = b.div(head, group);
+  row0 = b.mul(block, b.i32(kBlock));
+  low = b.add(row0, shift);
 }
 
 //===----------------------------------------------------------------------===//
@@ -241,14 +294,14 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   auto next = tile::ListNextOp::create(b, b.getI32Type(), s.cursor.getType(),
                                        list, s.cursor);
   Value key0 = b.mul(next.getBlock(), b.i32(kBlock));
-  Value k = load(task.key, kvHead, key0);
+  Value k = load(task.key, kvHead, inTensor(firstKey, key0));
   Value product = tile::DotOp::create(b, scoreType, queryTile, k,
                                       /*acc=*/Value(), /*transpose_b=*/true);
   if (task.scalesFirst())
     product = arith::MulFOp::create(b, product,
                                     b.splat(b.f32(task.scale), scoreType));
   Value keyPositions;
-  if (usesKeyPosition(*task.score))
+  if (task.usesKeyPosition())
     keyPositions = writeKeyPositions(key0);
   if (task.hasScoreRegion())
     product = writeScoreRegion(b, *task.score, product, batch, head,
@@ -306,7 +359,10 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   Value rounded = arith::TruncFOp::create(b, b.acc(kBlock, kBlock, element), p);
   Value scaled =
       arith::MulFOp::create(b, s.acc, b.broadcast(alpha, outputType));
-  Value v = load(task.value, kvHead, key0);
+  // Keys of the next sequence have the probability 0, which times a NaN would
+  // not be 0.
+  Value valid = task.isPacked() ? b.sub(keys, key0) : Value();
+  Value v = load(task.value, kvHead, inTensor(firstKey, key0), valid);
   state.acc = tile::DotOp::create(b, outputType, rounded, v, scaled,
                                   /*transpose_b=*/false);
   return state;
@@ -317,6 +373,9 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
 //===----------------------------------------------------------------------===//
 
 void AttentionWriter::writeResults(const State &s) {
+  // Rows of the next sequence are not overwritten.
+  Value rows = task.isPacked() ? b.sub(queries, row0) : Value();
+  Value first = inTensor(firstQuery, row0);
   Value total = tile::ReduceOp::create(b, rowType, tile::ReduceKind::Add, s.sum,
                                        /*dim=*/1, /*offset=*/IntegerAttr());
   if (task.output) {
@@ -334,7 +393,7 @@ void AttentionWriter::writeResults(const State &s) {
     Value rounded =
         arith::TruncFOp::create(b, b.acc(kBlock, headDim, element), output);
     tile::StoreOp::create(b, rounded, b.buffer(*task.output),
-                          ValueRange{batch, head, row0, b.i32(0)},
+                          ValueRange{batch, head, first, b.i32(0)}, rows,
                           /*offset=*/IntegerAttr());
   }
   if (task.lse) {
@@ -343,40 +402,38 @@ void AttentionWriter::writeResults(const State &s) {
     Value lse2 = math::FmaOp::create(b, s.max, rowScales, log);
     Value lse = arith::MulFOp::create(b, lse2, b.filled(rowType, kLn2));
     tile::WriteOp::create(b, lse, b.buffer(*task.lse),
-                          ValueRange{batch, head, row0}, /*dim=*/IntegerAttr());
+                          ValueRange{batch, head, first}, rows,
+                          /*dim=*/IntegerAttr());
   }
 }
 
 void AttentionWriter::write() {
-  writeSizes();
+  writeConstants();
   // As many heads together as have their keys and values in the cache.
   int64_t blocks = kL2Budget / (kBlock * headDim * 2 * 2);
   Value perHead = b.max(keyBlocks, b.i32(1));
   Value kvHeads = b.max(b.div(b.i32(blocks), perHead), b.i32(1));
   Value query = b.buffer(task.query);
-  auto items = tile::ForEachOp::create(b, b.dim(query, 0), b.dim(query, 1),
-                                       b.ceilDiv(queries, kBlock),
-                                       b.mul(kvHeads, group));
+  auto items =
+      tile::ForEachOp::create(b, b.dim(query, 0), b.dim(query, 1),
+                              writeQueryBlocks(), b.mul(kvHeads, group));
   b.setInsertionPointToStart(&items.getBody().front());
   batch = items.getBody().getArgument(0);
   head = items.getBody().getArgument(1);
-  block = items.getBody().getArgument(2);
-  kvHead = b.div(head, group);
-  row0 = b.mul(block, b.i32(kBlock));
-  low = b.add(row0, shift);
+  writeItem(items.getBody().getArgument(2));
   list = writeList();
   Type i32 = b.getI32Type();
   auto size = tile::ListSizeOp::create(b, i32, i32, list);
   masked = size.getMasked();
   RankedTensorType limitType = b.acc(kBlock, kBlock, i32);
-  if (task.causal || usesRowPosition(*task.score)) {
+  if (task.causal || task.usesRowPosition()) {
     RankedTensorType type = b.row(kBlock, i32);
     rowPositions = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
   }
   limits = task.causal ? b.broadcast(rowPositions, limitType)
                        : b.splat(b.sub(keys, b.i32(1)), limitType);
 
-  queryTile = load(task.query, head, row0);
+  queryTile = load(task.query, head, inTensor(firstQuery, row0));
   State first;
   if (task.output)
     first.acc = b.filled(outputType, 0);
@@ -401,7 +458,7 @@ static unsigned getBuffer(Value argument) {
   return cast<BlockArgument>(argument).getArgNumber();
 }
 
-/// What dense and sparse attention have in common; results that the kernel
+/// What all kinds of attention have in common; results that the kernel
 /// leaves out are not computed.
 template <typename AttentionLikeOp>
 static AttentionTask getTask(AttentionLikeOp op, plan::KernelOp kernel) {
@@ -410,7 +467,8 @@ static AttentionTask getTask(AttentionLikeOp op, plan::KernelOp kernel) {
   RankedTensorType query = op.getQuery().getType();
   task.scale = op.getScale() ? op.getScale()->convertToDouble()
                              : 1 / std::sqrt(double(query.getShape().back()));
-  task.score = &op.getScore();
+  if (!op->getRegions().empty())
+    task.score = &op->getRegion(0);
   task.query = getBuffer(op.getQuery());
   task.output = kernel.findResultBuffer(0);
   task.lse = kernel.findResultBuffer(1);
@@ -427,7 +485,8 @@ static std::optional<std::string> refuse(const AttentionTask &task,
     stream << "expected f16 or bf16, got " << element;
   else if (headDim != 64 && headDim != 128)
     stream << "expected a head dimension of 64 or 128, got " << headDim;
-  else if (Operation *op = findUnsupportedOp(*task.score))
+  else if (Operation *op =
+               task.score ? findUnsupportedOp(*task.score) : nullptr)
     stream << "expected ops of arith, or math.absf, math.exp, math.exp2, "
               "math.fma, math.log, math.log2, math.rsqrt, math.sqrt or "
               "math.tanh in the score region, got "
@@ -448,6 +507,20 @@ mlir::pbs::writeKernel(AttentionOp op, plan::KernelOp kernel, Block *module) {
   return std::nullopt;
 }
 
+std::optional<std::string> mlir::pbs::writeKernel(PackedAttentionOp op,
+                                                  plan::KernelOp kernel,
+                                                  Block *module) {
+  AttentionTask task = getTask(op, kernel);
+  if (std::optional<std::string> reason = refuse(task, op.getQuery().getType()))
+    return reason;
+  task.key = getBuffer(op.getKey());
+  task.value = getBuffer(op.getValue());
+  task.queryOffsets = getBuffer(op.getQueryOffsets());
+  task.keyOffsets = getBuffer(op.getKeyOffsets());
+  AttentionWriter(task, kernel, module).write();
+  return std::nullopt;
+}
+
 std::optional<std::string> mlir::pbs::writeKernel(SparseAttentionOp op,
                                                   plan::KernelOp kernel,
                                                   Block *module) {
@@ -464,7 +537,7 @@ std::optional<std::string> mlir::pbs::writeKernel(SparseAttentionOp op,
   auto kv = op.getKv().getDefiningOp<PackKVOp>();
   task.key = getBuffer(kv.getKey());
   task.value = getBuffer(kv.getValue());
-  if (task.causal || usesKeyPosition(*task.score))
+  if (task.causal || task.usesKeyPosition())
     task.positions = getBuffer(kv.getPositions());
   task.segment = op.getKv().getType().getSegment();
   auto pack = op.getList().getDefiningOp<PackBlockListOp>();

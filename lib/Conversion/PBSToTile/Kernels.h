@@ -23,6 +23,8 @@ std::optional<std::string> writeKernel(FusedPermuteKVOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,
                                        Block *module);
+std::optional<std::string> writeKernel(PackedAttentionOp op,
+                                       plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(PermuteKVOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(SortSegmentsOp op, plan::KernelOp kernel,

@@ -23,26 +23,9 @@ namespace mlir::pbs {
 using namespace mlir;
 using namespace mlir::pbs;
 
-/// Whether convert-pbs-to-nvvm has code for it, or nobody has. Its attention
-/// scales in the softmax, where the largest product is the largest score.
-static bool isLeftToOthers(Operation *op) {
-  return llvm::TypeSwitch<Operation *, bool>(op)
-      .Case<AttentionOp, SparseAttentionOp>([](auto attention) {
-        std::optional<APFloat> scale = attention.getScale();
-        bool isPositive = !scale || !(scale->isNegative() || scale->isZero());
-        return isPositive && attention.getScore().empty();
-      })
-      .Case<ColumnImportanceOp, FusedPermuteKVOp, MergeStatsOp, PermuteKVOp,
-            PoolOp, ProxyStatsOp, SortSegmentsOp, SplitProxyStatsOp>(
-          [](auto) { return false; })
-      .Default([](Operation *) { return true; });
-}
-
 namespace {
 struct ConvertPBSToTilePass final
     : pbs::impl::ConvertPBSToTilePassBase<ConvertPBSToTilePass> {
-  using ConvertPBSToTilePassBase::ConvertPBSToTilePassBase;
-
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<plan::KernelOp> kernels;
@@ -57,19 +40,15 @@ struct ConvertPBSToTilePass final
       code = gpu::GPUModuleOp::create(builder, module.getLoc(), kGPUModuleName);
     }
     for (plan::KernelOp kernel : kernels) {
-      if (onlyMissing && isLeftToOthers(kernel.getComputeOp())) {
-        ++numLeft;
-        continue;
-      }
       using Reason = std::optional<std::string>;
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
               .Case<AttentionOp, ColumnImportanceOp, FusedPermuteKVOp,
-                    MergeStatsOp, PermuteKVOp, PoolOp, ProxyStatsOp,
-                    SortSegmentsOp, SparseAttentionOp, SplitProxyStatsOp>(
-                  [&](auto op) {
-                    return writeKernel(op, kernel, code.getBody());
-                  })
+                    MergeStatsOp, PackedAttentionOp, PermuteKVOp, PoolOp,
+                    ProxyStatsOp, SortSegmentsOp, SparseAttentionOp,
+                    SplitProxyStatsOp>([&](auto op) {
+                return writeKernel(op, kernel, code.getBody());
+              })
               .Default([](Operation *) -> Reason {
                 return "there is no kernel of tiles for it";
               });

@@ -115,6 +115,65 @@ struct ConvertListSize : KernelPattern<ListSizeOp> {
   }
 };
 
+struct ConvertFindSequence : KernelPattern<FindSequenceOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(FindSequenceOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Location loc = op.getLoc();
+    Value number = adaptor.getNumber().front();
+    Value queryOffsets = kernel.getAddress(b, op.getQueryOffsets(), {});
+    Value keyOffsets = kernel.getAddress(b, op.getKeyOffsets(), {});
+    Value numOffsets = kernel.getExtent(b, op.getQueryOffsets(), 0);
+    int64_t logRows = llvm::Log2_64(op.getRows());
+    // Without a sequence there are no offsets to read either.
+    Value isAny = b.cmp(Cmp::GT, numOffsets, 1);
+    auto read = [&](Value offsets, Value i) {
+      Value address = b.gepBytes(offsets, b.mul(b.zext64(i), 4));
+      // Equal in all lanes, which ptxas learns from the reduction.
+      return b.uniform(b.loadGlobalIf(address, 0, isAny));
+    };
+    // The last sequence from `low` on and before `high`, by bisection.
+    auto loop = scf::WhileOp::create(
+        rewriter, loc, TypeRange{b.i32, b.i32},
+        ValueRange{b.c32(0), b.add(numOffsets, -1)},
+        [&](OpBuilder &, Location, ValueRange range) {
+          Value more = b.cmp(Cmp::GT, b.sub(range[1], range[0]), 1);
+          scf::ConditionOp::create(rewriter, loc, more, range);
+        },
+        [&](OpBuilder &, Location, ValueRange range) {
+          Value middle = b.lshr(b.add(range[0], range[1]), 1);
+          Value first = b.ashr(read(queryOffsets, middle), logRows);
+          Value isBefore = b.cmp(Cmp::LE, b.add(first, middle), number);
+          scf::YieldOp::create(
+              rewriter, loc,
+              ValueRange{b.select(isBefore, middle, range[0]),
+                         b.select(isBefore, range[1], middle)});
+        });
+    Value sequence = loop.getResult(0);
+    // Offsets are the caller's: nothing is taken from outside of the tensors.
+    auto bound = [&](Value offsets, Value total) -> std::pair<Value, Value> {
+      Value begin = read(offsets, sequence);
+      Value end = read(offsets, b.add(sequence, 1));
+      begin = b.smin(b.smax(begin, b.c32(0)), total);
+      return {begin, b.sub(b.smin(b.smax(end, begin), total), begin)};
+    };
+    auto [firstQuery, queries] =
+        bound(queryOffsets, adaptor.getMaxQueries().front());
+    auto [firstKey, keys] = bound(keyOffsets, adaptor.getMaxKeys().front());
+    Value block = b.sub(number, b.add(b.lshr(firstQuery, logRows), sequence));
+    Value exists = b.and_(b.cmp(Cmp::GE, block, 0),
+                          b.cmp(Cmp::LT, b.mul(block, op.getRows()), queries));
+    Values results;
+    for (Value value : {firstQuery, queries, firstKey, keys, block})
+      results.push_back(b.select(exists, value, b.c32(0)));
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
+
 struct ConvertListBegin : KernelPattern<ListBeginOp> {
   using KernelPattern::KernelPattern;
 
@@ -187,7 +246,7 @@ struct ConvertListNext : KernelPattern<ListNextOp> {
 void tile::populateListPatterns(RewritePatternSet &patterns,
                                 const TypeConverter &converter,
                                 KernelContext &kernel) {
-  patterns.add<ConvertBitList, ConvertListBegin, ConvertListNext,
-               ConvertListSize, ConvertRangeList>(
+  patterns.add<ConvertBitList, ConvertFindSequence, ConvertListBegin,
+               ConvertListNext, ConvertListSize, ConvertRangeList>(
       converter, patterns.getContext(), kernel);
 }

@@ -22,9 +22,9 @@ public:
   /// `original` are the indices before the conversion, which may be constants.
   TileAccess(KernelContext &kernel, KernelBuilder &b, RankedTensorType tile,
              Value global, ValueRange original, ArrayRef<Value> indices,
-             std::optional<int64_t> dim)
+             std::optional<int64_t> dim, Value rows = Value())
       : kernel(kernel), b(b), tile(tile), global(global), indices(indices),
-        firstDim(dim.value_or(indices.size() - tile.getRank())) {
+        rows(rows), firstDim(dim.value_or(indices.size() - tile.getRank())) {
     for (int64_t dim = 0; dim < tile.getRank(); ++dim)
       checked.push_back(!fits(dim, original[firstDim + dim]));
   }
@@ -36,6 +36,10 @@ public:
     for (auto [dim, coordinate] :
          llvm::enumerate(kernel.getCoordinates(b, tile, i))) {
       Value &index = at[firstDim + dim];
+      if (rows && dim == 0)
+        inside = both(
+            inside,
+            b.cmp(Cmp::LT, b.add(coordinate.base, coordinate.offset), rows));
       index = b.add(b.add(index, coordinate.base), coordinate.offset);
       if (!checked[dim])
         continue;
@@ -63,6 +67,7 @@ private:
   RankedTensorType tile;
   Value global;
   ArrayRef<Value> indices;
+  Value rows;
   int64_t firstDim;
   SmallVector<bool, 2> checked;
 };
@@ -144,7 +149,8 @@ struct ConvertWrite : KernelPattern<WriteOp> {
     auto type = cast<RankedTensorType>(op.getSource().getType());
     Values indices = single(adaptor.getIndices());
     TileAccess access(kernel, b, type, op.getTarget(), op.getIndices(), indices,
-                      op.getDim());
+                      op.getDim(),
+                      op.getRows() ? adaptor.getRows().front() : Value());
     bool narrow = type.getElementTypeBitWidth() == 16;
     int64_t perAccess = getAccessElements(type);
     ValueRange source = adaptor.getSource();
@@ -222,14 +228,43 @@ struct ConvertStore : KernelPattern<StoreOp> {
         b.add(coordinates[1], b.mul(kernel.warpgroup, kWarpgroupRows));
     Value map = b.param(kernel.getGlobal(op.getTarget()).maps.front().param);
     Value firstColumn = coordinates[0];
+    Value stores = kernel.signals;
+    if (op.getRows()) {
+      Value rows = adaptor.getRows().front();
+      Value end = b.mul(b.add(kernel.warpgroup, 1), kWarpgroupRows);
+      Value isCut = b.cmp(Cmp::LT, rows, end);
+      stores = b.and_(stores, b.xor_(isCut, b.c1(true)));
+      storeRows(b, op, source, indices, rows, isCut);
+    }
     for (int64_t i = 0; i < numColumns / kSwizzleElements; ++i) {
       coordinates[0] = b.add(firstColumn, i * kSwizzleElements);
       b.tmaStoreIf(map, b.intToShared(b.add(base, i * boxBytes)), coordinates,
-                   kernel.signals);
+                   stores);
     }
     b.bulkCommit();
     rewriter.eraseOp(op);
     return success();
+  }
+
+  /// Stores the rows before `rows` where `isCut`: a bulk copy has whole boxes.
+  void storeRows(KernelBuilder &b, StoreOp op, ArrayRef<Value> pairs,
+                 ArrayRef<Value> indices, Value rows, Value isCut) const {
+    size_t rank = indices.size();
+    Value extent = kernel.getExtent(b, op.getTarget(), rank - 2);
+    for (size_t half = 0; half < 2; ++half) {
+      Value row = b.add(kernel.row, 8 * half);
+      Values at(indices);
+      at[rank - 2] = b.add(at[rank - 2], row);
+      at[rank - 1] = b.add(at[rank - 1], kernel.column);
+      Value address = kernel.getAddress(b, op.getTarget(), at);
+      Value inside = b.and_(b.cmp(Cmp::LT, row, rows),
+                            b.cmp(Cmp::LT, at[rank - 2], extent));
+      inside = b.and_(inside, isCut);
+      // A pair of elements in each eight columns.
+      for (size_t i = half; i < pairs.size(); i += 2)
+        b.ptxIf("st.global.b32 [$0], $1;",
+                {b.gepBytes(address, 8 * 2 * (i / 2)), pairs[i]}, inside);
+    }
   }
 };
 

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelContext.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -75,8 +76,14 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
     int64_t elementBytes = buffer.getElementType().getIntOrFloatBitWidth() / 8;
     int64_t boxElements = buffer.getSwizzle() / elementBytes;
     int64_t boxBytes = buffer.getShape()[0] * buffer.getSwizzle();
-    Value full = slot.full();
-    b.mbarExpectTxIf(full, buffer.getSizeInBytes(), kernel.elected);
+    Value full = slot.full(), arrives = full, isCut, rows;
+    if (op.getRows()) {
+      rows = adaptor.getRows().front();
+      isCut = b.cmp(Cmp::LT, rows, buffer.getShape()[0]);
+      arrives = b.select(isCut, b.gepBytes(b.sharedBase(), slot.layout.cleared),
+                         full);
+    }
+    b.mbarExpectTxIf(arrives, buffer.getSizeInBytes(), kernel.elected);
     const GlobalParams &global = kernel.getGlobal(op.getSource());
     SmallVector<int64_t, 4> box{boxElements, buffer.getShape()[0], 1, 1};
     const auto *map =
@@ -92,11 +99,48 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
     for (int64_t i = 0; i < buffer.getShape()[1] / boxElements; ++i) {
       coordinates[0] = b.add(firstColumn, i * boxElements);
       b.tmaLoadIf(b.gepBytes(slot.tile(), i * boxBytes), b.param(map->param),
-                  full, coordinates, global.isReused ? kEvictLast : kEvictFirst,
-                  kernel.elected);
+                  arrives, coordinates,
+                  global.isReused ? kEvictLast : kEvictFirst, kernel.elected);
     }
+    if (isCut)
+      clearRows(b, rewriter, op, slot, isCut, b.smax(rows, b.c32(0)));
     rewriter.eraseOp(op);
     return success();
+  }
+
+  /// Waits for the copy, clears the rows from `rows` on and says that the slot
+  /// is full. The barrier of the copy is back in its first phase afterwards.
+  void clearRows(KernelBuilder &b, ConversionPatternRewriter &rewriter,
+                 RingPushOp op, Slot &slot, Value isCut, Value rows) const {
+    Location loc = op.getLoc();
+    BufferType buffer = slot.layout.buffer;
+    int64_t boxBytes = buffer.getShape()[0] * buffer.getSwizzle();
+    Value tile = slot.tile(), full = slot.full();
+    Value copied = b.gepBytes(b.sharedBase(), slot.layout.cleared);
+    // One warp, which all of it runs: the only one of a producer.
+    Value clears = b.and_(isCut, b.cmp(Cmp::EQ, kernel.warp, 0));
+    scf::IfOp::create(rewriter, loc, clears, [&](OpBuilder &, Location) {
+      b.mbarWait(copied, b.c32(0));
+      scf::ForOp::create(
+          rewriter, loc, b.mul(rows, buffer.getSwizzle()), b.c32(boxBytes),
+          b.c32(kWarpThreads * kVectorBytes), ValueRange(),
+          [&](OpBuilder &, Location, Value at, ValueRange) {
+            Value mine = b.add(at, b.mul(kernel.lane, kVectorBytes));
+            Value inside = b.cmp(Cmp::LT, mine, boxBytes);
+            for (int64_t box = 0; box < buffer.getSizeInBytes();
+                 box += boxBytes)
+              b.ptxIf("st.shared.v4.b32 [$0], {$1, $1, $1, $1};",
+                      {b.gepBytes(b.gepBytes(tile, mine), box), b.c32(0)},
+                      inside);
+            scf::YieldOp::create(rewriter, loc);
+          });
+      // wgmma reads through the async proxy (PTX ISA, "Async proxy").
+      b.fenceProxyAsync();
+      b.syncWarp();
+      b.mbarArriveIf(copied, kernel.elected);
+      b.mbarArriveIf(full, kernel.elected);
+      scf::YieldOp::create(rewriter, loc);
+    });
   }
 };
 

@@ -202,4 +202,5 @@ RingLayout::RingLayout(RingCreateOp op)
       scalarTypes(op.getRing().getType().getScalars()),
       tiles(op.getOffset().value_or(0)), full(*op.getControlOffset()),
       empty(full + stages * kBarrierBytes),
-      scalars(empty + stages * kBarrierBytes) {}
+      cleared(empty + stages * kBarrierBytes),
+      scalars(cleared + (op.clearsRows() ? kBarrierBytes : 0)) {}

@@ -63,7 +63,9 @@ struct RingLayout {
   int64_t stages;
   BufferType buffer; ///< null without a tile
   ArrayRef<Type> scalarTypes;
-  int64_t tiles, full, empty, scalars; ///< offsets in bytes
+  /// Offsets in bytes; `cleared` is the barrier of copies of which rows are
+  /// cleared, if there are such.
+  int64_t tiles, full, empty, cleared, scalars;
 };
 
 /// Number of values of one thread for a tile, pairs in i32 counted once.
@@ -88,9 +90,10 @@ struct KernelContext {
   llvm::DenseMap<Value, GlobalParams> globals;
   /// Exchanges whose warpgroup has met since the last use of their bytes.
   llvm::DenseSet<Operation *> afterBarrier;
-  /// Rings (tile.ring_create) whose slots a warpgroup releases as a whole rather
-  /// than each warp for itself: where a product of the warpgroup has just ended,
-  /// all its warps have waited for the slot. Elsewhere one may lag behind.
+  /// Rings (tile.ring_create) whose slots a warpgroup releases as a whole
+  /// rather than each warp for itself: where a product of the warpgroup has
+  /// just ended, all its warps have waited for the slot. Elsewhere one may lag
+  /// behind.
   llvm::DenseSet<Operation *> releasedByWarpgroups;
 
   /// All threads: number in the block, lane, zero.

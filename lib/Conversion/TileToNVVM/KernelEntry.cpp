@@ -180,6 +180,15 @@ void ParamCollector::collectUses() {
       // Each warpgroup stores its own rows.
       addMap(store.getTarget(), {kSwizzleElements, kWarpgroupRows, 1, 1},
              kSwizzleBytes);
+      if (store.getRows()) {
+        int64_t rank = store.getTarget().getType().getRank();
+        addPointer(store.getTarget(), rank - 1);
+        addExtent(store.getTarget(), rank - 2);
+      }
+    } else if (auto find = dyn_cast<FindSequenceOp>(op)) {
+      for (Value offsets : {find.getQueryOffsets(), find.getKeyOffsets()})
+        addPointer(offsets, 0);
+      addExtent(find.getQueryOffsets(), 0);
     } else if (auto fetch = dyn_cast<FetchItemOp>(op)) {
       addPointer(fetch.getCounter(), 0);
     } else if (auto list = dyn_cast<BitListOp>(op)) {
@@ -270,6 +279,8 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
       b.mbarInit(b.gepBytes(b.sharedBase(), ring.empty + kBarrierBytes * i),
                  releases);
     }
+    if (op.clearsRows())
+      b.mbarInit(b.gepBytes(b.sharedBase(), ring.cleared), 1);
   }
   b.fenceMbarInit();
   b.fenceProxyAsync();

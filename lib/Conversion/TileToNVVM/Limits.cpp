@@ -285,6 +285,14 @@ LogicalResult Checker::checkOp(Operation *op) {
           return op->emitOpError()
                  << "expected a multiple of " << kSwizzleElements
                  << " columns, got " << type;
+        // Rows that are cut off are stored by pairs, which are not checked.
+        int64_t columns = store.getTarget().getType().getShape().back();
+        if (store.getRows() &&
+            (!matchPattern(store.getIndices().back(), m_Zero()) ||
+             columns != type.getShape()[1]))
+          return op->emitOpError()
+                 << "expected, with 'rows', all columns of the target, got "
+                 << type << " and " << store.getTarget().getType();
         return checkMap(op, store.getTarget());
       })
       .Case([&](DotOp dot) {

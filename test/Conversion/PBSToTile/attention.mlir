@@ -123,3 +123,33 @@ plan.kernel @listed_not_causal(
     -> (tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>)
   plan.return %o : tensor<1x4x?x128xbf16>
 }
+
+// -----
+
+// Packed sequences: a block of one sequence, whose keys end where those of the
+// next begin. V is 0 from there on, and rows of the next are not written.
+
+// CHECK-LABEL: tile.func @packed
+// CHECK: tile.for_each (%[[B:.*]], %[[H:.*]], %[[A:.*]]) in
+// CHECK: %[[Q:.*]], %[[M:.*]], %[[K:.*]], %[[N:.*]], %[[BLOCK:.*]] = tile.find_sequence %[[A]]
+// CHECK: %[[ROW:.*]] = arith.muli %[[BLOCK]]
+// CHECK: %[[FIRST:.*]] = arith.addi %[[Q]], %[[ROW]]
+// CHECK: tile.load %{{.*}}[%[[B]], %[[H]], %[[FIRST]],
+// CHECK: scf.for
+// CHECK: %[[KEY:.*]] = arith.muli
+// CHECK: arith.addi %[[K]], %[[KEY]]
+// CHECK: %[[VALID:.*]] = arith.subi %[[N]], %[[KEY]]
+// CHECK: tile.load {{.*}} rows %[[VALID]]
+// CHECK: %[[ROWS:.*]] = arith.subi %[[M]], %[[ROW]]
+// CHECK: tile.store {{.*}} rows %[[ROWS]]
+// CHECK: tile.write {{.*}} rows %[[ROWS]]
+plan.kernel @packed(%q: tensor<1x4x?x128xbf16>, %k: tensor<1x2x?x128xbf16>,
+                    %v: tensor<1x2x?x128xbf16>, %m: tensor<?xi32>,
+                    %n: tensor<?xi32>)
+    -> (tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>) {
+  %o, %lse = pbs.packed_attention %q, %k, %v, %m, %n {causal}
+    : (tensor<1x4x?x128xbf16>, tensor<1x2x?x128xbf16>, tensor<1x2x?x128xbf16>,
+       tensor<?xi32>, tensor<?xi32>)
+    -> (tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>)
+  plan.return %o, %lse : tensor<1x4x?x128xbf16>, tensor<1x4x?xf32>
+}

@@ -99,3 +99,15 @@ plan.kernel @score_op(%q: tensor<1x4x?x64xbf16>) -> tensor<1x4x?x64xbf16> {
     -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
   plan.return %o : tensor<1x4x?x64xbf16>
 }
+
+// -----
+
+plan.kernel @packed(%q: tensor<1x4x?x64xf32>, %o: tensor<?xi32>)
+    -> tensor<1x4x?x64xf32> {
+  // expected-remark@+1 {{not written down as tiles: expected f16 or bf16, got f32}}
+  %r, %lse = pbs.packed_attention %q, %q, %q, %o, %o
+    : (tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>,
+       tensor<?xi32>, tensor<?xi32>)
+    -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  plan.return %r : tensor<1x4x?x64xf32>
+}

@@ -333,3 +333,18 @@ tile.func @unknown() attributes {config = #one, shared_bytes = 0 : i64} {
   %c = builtin.unrealized_conversion_cast %z : i32 to i64
   tile.return
 }
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @part_of_columns(%o: !tile.global<?x?x?x128xbf16>)
+    attributes {config = #two, shared_bytes = 32768 : i64} {
+  %z = arith.constant 0 : i32
+  %t = arith.constant dense<0.0> : tensor<128x64xbf16, #tile.acc>
+  // expected-error @+1 {{expected, with 'rows', all columns of the target}}
+  tile.store %t, %o[%z, %z, %z, %z] rows %z {offset = 0 : i64}
+    : tensor<128x64xbf16, #tile.acc>, !tile.global<?x?x?x128xbf16>
+  tile.return
+}

@@ -55,3 +55,37 @@ tile.func @range(%out: !tile.global<?xi32>) attributes {config = #one} {
   tile.write %t, %out[%z] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
   tile.return
 }
+
+// -----
+
+// The sequence by bisection over the offsets, then what it has inside of the
+// limits; nothing where it has no such block.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @sequence
+// CHECK-SAME: params = [#plan.pointer<0>, #plan.pointer<1>, #plan.integer<i32, {{.*}} -> (s0)>, #plan.pointer<2>
+// CHECK: llvm.br ^[[HEAD:.*]](%{{.*}}, %{{.*}} : i32, i32)
+// CHECK: ^[[HEAD]](
+// CHECK: llvm.cond_br
+// CHECK: ld.global.nc.b32
+// CHECK: llvm.br ^[[HEAD]](
+// CHECK-COUNT-4: ld.global.nc.b32
+// CHECK-NOT: ld.global
+// CHECK-COUNT-5: llvm.select
+// CHECK: st.global
+tile.func @sequence(%m: !tile.global<?xi32>, %n: !tile.global<?xi32>,
+                    %out: !tile.global<1x128xi32>) attributes {config = #one} {
+  %z = arith.constant 0 : i32
+  %max = arith.constant 1000 : i32
+  %q, %queries, %k, %keys, %block = tile.find_sequence %z in %m, %n
+    limits %max, %max {rows = 128} : !tile.global<?xi32>, !tile.global<?xi32>
+  %a = arith.addi %q, %queries : i32
+  %b = arith.addi %k, %keys : i32
+  %c = arith.addi %a, %b : i32
+  %all = arith.addi %c, %block : i32
+  %t = tile.splat %all : i32 to tensor<128xi32, #tile.lane>
+  tile.write %t, %out[%z, %z]
+    : tensor<128xi32, #tile.lane>, !tile.global<1x128xi32>
+  tile.return
+}

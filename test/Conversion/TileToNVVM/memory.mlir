@@ -147,3 +147,31 @@ tile.func @vectors(%in: !tile.global<?x64xf16>, %out: !tile.global<?x64xf32>)
     : tensor<32x64xf32, #tile.blocked<vector = 8>>, !tile.global<?x64xf32>
   tile.return
 }
+
+// -----
+
+// Rows from `rows` on are neither copied nor stored: a warpgroup that has such
+// stores the others itself.
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @rows
+// CHECK: %[[CUT:.*]] = llvm.icmp "slt" %[[ROWS:.*]], %{{.*}} : i32
+// CHECK: llvm.icmp "slt" %{{.*}}, %[[ROWS]] : i32
+// CHECK: llvm.and %{{.*}}, %[[CUT]]
+// CHECK-COUNT-32: st.global.b32
+// CHECK-COUNT-2: nvvm.cp.async.bulk.tensor.global.shared.cta {{.*}} predicate
+// CHECK: llvm.icmp "slt" %{{.*}}, %[[ROWS]] : i32
+// CHECK: st.global.b32
+tile.func @rows(%o: !tile.global<?x?x?x128xbf16>, %l: !tile.global<?x?x?xf32>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %n = tile.dim %l, 1 : !tile.global<?x?x?xf32>
+  %t = arith.constant dense<1.0> : tensor<128x128xbf16, #tile.acc>
+  %r = arith.constant dense<1.0> : tensor<128xf32, #tile.row>
+  tile.store %t, %o[%z, %z, %z, %z] rows %n
+    : tensor<128x128xbf16, #tile.acc>, !tile.global<?x?x?x128xbf16>
+  tile.write %r, %l[%z, %z, %z] rows %n
+    : tensor<128xf32, #tile.row>, !tile.global<?x?x?xf32>
+  tile.return
+}

@@ -180,3 +180,38 @@ tile.func @behind_product(%keys: !q) attributes {config = #two} {
   }
   tile.return
 }
+
+// -----
+
+// A tile of which rows are cleared arrives at a barrier of its own, where one
+// warp waits, clears and says that the slot is full.
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 40,
+  consumerRegisters = 232>
+!q = !tile.global<?x?x?x64xbf16>
+!ring = !tile.ring<1, !tile.buffer<128x64xbf16, swizzle = 128>>
+// CHECK-LABEL: llvm.func @cleared
+// CHECK-COUNT-3: nvvm.mbarrier.init
+// CHECK: %[[ARRIVES:.*]] = llvm.select %{{.*}}, %[[COPIED:.*]], %[[FULL:.*]] : i1, !llvm.ptr<3>
+// CHECK: expect_tx{{.*}}(%[[ARRIVES]]
+// CHECK: cp.async.bulk.tensor.4d.shared::cta{{.*}} %[[ARRIVES]]
+// CHECK: llvm.cond_br
+// CHECK: try_wait.parity %[[COPIED]],
+// CHECK: st.shared.v4.b32
+// CHECK: nvvm.fence.proxy
+// CHECK: nvvm.bar.warp.sync
+// CHECK: mbarrier.arrive{{.*}}(%[[COPIED]]
+// CHECK: mbarrier.arrive{{.*}}(%[[FULL]]
+tile.func @cleared(%keys: !q) attributes {config = #two} {
+  %ring = tile.ring_create : !ring
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    %n = tile.dim %keys, 1 : !q
+    tile.ring_push %ring step %z from %keys[%z, %z, %z, %z] rows %n : !ring, !q
+  } consumer {
+    %z = arith.constant 0 : i32
+    %k = tile.ring_wait %ring step %z : !ring
+    tile.ring_release %ring step %z : !ring
+  }
+  tile.return
+}

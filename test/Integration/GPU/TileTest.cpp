@@ -174,7 +174,7 @@ TEST(GPUTiles, LseAlone) {
         -> (tensor<1x4x?x64xbf16>, tensor<1x4x?xf32>)
       return %lse : tensor<1x4x?xf32>
     })",
-                              "tile=true");
+                              "");
   ASSERT_TRUE(program);
   Inputs inputs = makeNormal(problem, 3);
   Buffer q(PBS_BF16, {1, 4, 150, 64}), k(PBS_BF16, {1, 2, 300, 64}),

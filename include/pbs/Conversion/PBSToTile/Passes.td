@@ -20,10 +20,11 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
 
     It takes
 
-    - `pbs.attention` and `pbs.sparse_attention` of f16 or bf16, head dimension
-      64 or 128, blocks of 128x128. Blocks that need a mask come first; keys
-      past the end are masked by their number, others by their position. A row
-      that sees nothing gives 0 and `-inf`;
+    - `pbs.attention`, `pbs.packed_attention` and `pbs.sparse_attention` of f16
+      or bf16, head dimension 64 or 128, blocks of 128x128. Blocks that need a
+      mask come first; keys past the end, of the sequence where sequences are
+      packed, are masked by their number, others by their position. A row that
+      sees nothing gives 0 and `-inf`;
     - `pbs.pool` with `#pbs.mean_pool`, head dimension 64 or 128, blocks of a multiple
       of 32 rows, 128 at most;
     - `pbs.proxy_stats`, `pbs.split_proxy_stats`, `pbs.merge_stats` and
@@ -33,9 +34,7 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     - `pbs.sort_segments`, `pbs.permute_kv` and `pbs.fused_permute_kv`, the same,
       segments of at most 512 keys, blocks of 128.
 
-    Any other kernel stays as it is, with a remark that says why. With
-    `only-missing`, so does attention that `convert-pbs-to-nvvm` has code for:
-    without a score region, and with a positive scale.
+    Any other kernel stays as it is, with a remark that says why.
 
     Example:
 
@@ -66,10 +65,6 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
     "::mlir::tile::TileDialect"
-  ];
-  let options = [
-    Option<"onlyMissing", "only-missing", "bool", /*default=*/"false",
-           "Only kernels that convert-pbs-to-nvvm has no code for">
   ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of kernels written down">,

@@ -64,7 +64,15 @@ int64_t RingCreateOp::getScratchAlignment() { return kSwizzleAlignment; }
 int64_t RingCreateOp::getControlBytes() {
   RingType type = getRing().getType();
   return type.getStages() *
-         (2 * kBarrierBytes + type.getScalars().size() * kScalarBytes);
+             (2 * kBarrierBytes + type.getScalars().size() * kScalarBytes) +
+         (clearsRows() ? kBarrierBytes : 0);
+}
+
+bool RingCreateOp::clearsRows() {
+  return llvm::any_of(getRing().getUsers(), [](Operation *user) {
+    auto push = dyn_cast<RingPushOp>(user);
+    return push && push.getRows();
+  });
 }
 
 bool RingCreateOp::keepsScratch() { return true; }
@@ -75,6 +83,8 @@ LogicalResult RingPushOp::verify() {
     if (!getIndices().empty())
       return emitOpError() << "expected no indices without a source, got "
                            << getIndices().size();
+    if (getRows())
+      return emitOpError() << "expected no 'rows' without a source";
     return success();
   }
   if (!type.getBuffer())

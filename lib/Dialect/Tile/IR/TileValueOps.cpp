@@ -204,6 +204,18 @@ LogicalResult tile::verifyLoad(Operation *op, GlobalType source,
   return verifyIndices(op, source, numIndices, source.getShape().size());
 }
 
+LogicalResult FindSequenceOp::verify() {
+  for (GlobalType type :
+       {getQueryOffsets().getType(), getKeyOffsets().getType()})
+    if (!type.getElementType().isInteger(32) || type.getRank() != 1)
+      return emitOpError() << "expected offsets of one dimension of i32, got "
+                           << type;
+  if (!llvm::isPowerOf2_64(getRows()))
+    return emitOpError() << "expected a power of two of rows in a block, got "
+                         << static_cast<int64_t>(getRows());
+  return success();
+}
+
 LogicalResult LoadOp::verify() {
   return verifyLoad(*this, getSource().getType(), getIndices().size(),
                     getResult().getType());

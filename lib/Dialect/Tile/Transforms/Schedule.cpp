@@ -123,13 +123,13 @@ static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
     Value next = FetchItemOp::create(builder, loc, i32, counter);
     SmallVector<Value> values = item.decode(items, after->getArgument(0));
     RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
-                       values);
+                       Value(), values);
     auto yield = scf::YieldOp::create(builder, loc, next);
     inlineBody(items, values, yield);
   }
   Value none = item.constant(-1);
   RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
-                     ValueRange{none, none, none});
+                     Value(), ValueRange{none, none, none});
   items.erase();
 }
 

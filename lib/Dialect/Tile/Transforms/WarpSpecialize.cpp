@@ -28,10 +28,10 @@ using namespace mlir::tile;
 /// use.
 static constexpr int64_t kItemStages = 2;
 
-/// Ops that only the loading side can run: lists in global memory are walked
-/// once, by the warp that loads.
+/// Ops that only the loading side can run: lists and offsets in global memory
+/// are walked once, by the warp that loads.
 static bool isProducerOnly(Operation *op) {
-  if (isa<BitListOp>(op))
+  if (isa<BitListOp, FindSequenceOp>(op))
     return true;
   if (auto size = dyn_cast<ListSizeOp>(op))
     return size.getList().getType().getKind() == ListKind::Bits;
@@ -251,8 +251,10 @@ static void createPush(OpBuilder &builder, LoadOp load, const RingPlan &plan,
   while (values.size() < plan.numScalars)
     values.push_back(arith::ConstantOp::create(builder, load.getLoc(),
                                                builder.getI32IntegerAttr(0)));
+  Value rows = load.getRows();
   RingPushOp::create(builder, load.getLoc(), plan.ring, /*step=*/Value(),
-                     load.getSource(), indices, values);
+                     load.getSource(), indices,
+                     rows ? mapping.lookupOrDefault(rows) : rows, values);
 }
 
 void Specializer::makeProducer(const Slice &slice, Block *block) {
@@ -354,7 +356,7 @@ static FailureOr<unsigned> loadInPlace(FuncOp func) {
     }
     builder.setInsertionPoint(load);
     RingPushOp::create(builder, load.getLoc(), ring, Value(), load.getSource(),
-                       load.getIndices(), ValueRange());
+                       load.getIndices(), load.getRows(), ValueRange());
     auto wait = RingWaitOp::create(builder, load.getLoc(),
                                    cast<RingType>(ring.getType()).getTypes(),
                                    ring, Value());

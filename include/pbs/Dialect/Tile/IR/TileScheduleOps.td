@@ -140,7 +140,8 @@ def Tile_RingCreateOp : Tile_Op<"ring_create", [
   let description = [{
     In the entry block of the kernel. At `offset` lie the tiles of all slots; at
     `control_offset` a full barrier (PTX ISA, mbarrier) for each slot, an empty
-    one for each, then the scalars of all slots.
+    one for each, then, where rows of tiles are cleared after the copy, a barrier
+    for such copies, then the scalars of all slots.
 
     Example:
 
@@ -159,6 +160,10 @@ def Tile_RingCreateOp : Tile_Op<"ring_create", [
     build($_builder, $_state, type, ::mlir::IntegerAttr(),
           ::mlir::IntegerAttr());
   }]>];
+  let extraClassDeclaration = [{
+    /// Whether rows of a tile are cleared after it was copied.
+    bool clearsRows();
+  }];
   let assemblyFormat = "attr-dict `:` type($ring)";
   let hasVerifier = 1;
 }
@@ -170,8 +175,8 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
   let summary = "Fill the next slot of a ring";
   let description = [{
     Waits until the slot is released, writes `scalars` and begins to copy the
-    tile of `source` at `indices` (as `tile.load`); the slot is full when all of it
-    is there. `step` is the number of the push, counted from 0 over the whole
+    tile of `source` at `indices` (as `tile.load`, `rows` included); the slot is
+    full when all of it is there. `step` is the number of the push, counted from 0 over the whole
     kernel; `tile-number-rings` adds it. A ring with a tile may be pushed without
     `source`; then its consumers must not use the tile.
 
@@ -193,9 +198,10 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
                        Optional<I32>:$step,
                        Optional<Tile_GlobalType>:$source,
                        Tile_GlobalIndices:$indices,
+                       Optional<I32>:$rows,
                        Variadic<AnyTypeOf<[I32, F32]>>:$scalars);
   let assemblyFormat = [{
-    $ring (`step` $step^)? (`from` $source^ `[` $indices `]`)?
+    $ring (`step` $step^)? (`from` $source^ `[` $indices `]`)? (`rows` $rows^)?
     (`scalars` `(` $scalars^ `)`)? attr-dict `:` type($ring)
     (`,` type($source)^)?
   }];

@@ -146,6 +146,47 @@ def Tile_DotOp : Tile_Op<"dot", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_FindSequenceOp : Tile_ReadingOp<"find_sequence"> {
+  let summary = "The packed sequence that a block belongs to";
+  let description = [{
+    Sequences of different lengths lie one after the other: sequence `s` has the
+    queries from `query_offsets[s]` to before `query_offsets[s + 1]`, and keys
+    likewise; offsets do not decrease. Blocks of `rows` queries are numbered
+    over all sequences: `number` belongs to the last sequence `s` with
+    `query_offsets[s] / rows + s <= number`, so that every sequence has its own
+    blocks wherever it begins, at most one more than its length fills.
+
+    Of that sequence these are the first query and how many there are, the first
+    key and how many there are, and the number of the block in it. What offsets
+    would take from outside of `limits` (queries, keys) is not there. A block
+    that the sequence does not have is block 0 of one without queries and keys.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%q: !tile.global<?xi32>, %k: !tile.global<?xi32>) {
+      %number = arith.constant 3 : i32
+      %queries = arith.constant 1000 : i32
+      %keys = arith.constant 2000 : i32
+      %query, %m, %key, %n, %block = tile.find_sequence %number in %q, %k
+        limits %queries, %keys {rows = 128}
+        : !tile.global<?xi32>, !tile.global<?xi32>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins I32:$number, Tile_GlobalType:$query_offsets,
+                       Tile_GlobalType:$key_offsets, I32:$max_queries,
+                       I32:$max_keys, I64Attr:$rows);
+  let results = (outs I32:$first_query, I32:$queries, I32:$first_key, I32:$keys,
+                      I32:$block);
+  let assemblyFormat = [{
+    $number `in` $query_offsets `,` $key_offsets `limits` $max_queries `,`
+    $max_keys attr-dict `:` type($query_offsets) `,` type($key_offsets)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_ForEachOp : Tile_Op<"for_each", [
     SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects]> {
   let summary = "Every work item of the kernel";
@@ -350,12 +391,13 @@ def Tile_ListSizeOp : Tile_ReadingOp<"list_size"> {
   let assemblyFormat = "$list attr-dict `:` type($list)";
 }
 
-def Tile_LoadOp : Tile_ReadingOp<"load"> {
+def Tile_LoadOp : Tile_ReadingOp<"load", [AttrSizedOperandSegments]> {
   let summary = "A tile of global memory in shared memory";
   let description = [{
     The tile of the last two dimensions of `source` whose first element is at
-    `indices` (one for each dimension). Elements outside `source` are 0. How and
-    when it gets there is decided by `tile-warp-specialize`.
+    `indices` (one for each dimension). Elements outside `source` are 0, and so
+    are all rows of the tile from the number `rows` on. How and when it gets
+    there is decided by `tile-warp-specialize`.
 
     Example:
 
@@ -364,14 +406,24 @@ def Tile_LoadOp : Tile_ReadingOp<"load"> {
       %z = arith.constant 0 : i32
       %k = tile.load %keys[%z, %z, %z, %z] : !tile.global<?x?x?x128xbf16>
         -> !tile.buffer<128x128xbf16, swizzle = 128>
+      %two = arith.constant 2 : i32
+      %v = tile.load %keys[%z, %z, %z, %z] rows %two
+        : !tile.global<?x?x?x128xbf16>
+        -> !tile.buffer<128x128xbf16, swizzle = 128>
       tile.return
     }
     ```
   }];
-  let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices);
+  let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
+                       Optional<I32>:$rows);
   let results = (outs Tile_BufferType:$result);
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$source,
+                                 "::mlir::ValueRange":$indices), [{
+    build($_builder, $_state, type, source, indices, ::mlir::Value());
+  }]>];
   let assemblyFormat = [{
-    $source `[` $indices `]` attr-dict `:` type($source) `->` type($result)
+    $source `[` $indices `]` (`rows` $rows^)? attr-dict `:` type($source) `->`
+    type($result)
   }];
   let hasVerifier = 1;
 }
@@ -564,6 +616,7 @@ def Tile_SplatOp : Tile_Op<"splat", [Pure]> {
 }
 
 def Tile_StoreOp : Tile_Op<"store", [
+    AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
         ["getScratchBytes", "getScratchAlignment", "keepsScratch"]>,
     MemoryEffects<[MemWrite, MemRead<Tile_Sync>, MemWrite<Tile_Sync>]>]> {
@@ -571,8 +624,9 @@ def Tile_StoreOp : Tile_Op<"store", [
   let description = [{
     Writes `source` (layout `#tile.acc`, 16 bit) to the tile of the last two
     dimensions of `target` at `indices`, by a bulk copy out of shared memory (PTX
-    ISA, cp.async.bulk.tensor). Elements outside `target` are not written. The
-    copy may be under way after the op; the next op that uses the same bytes,
+    ISA, cp.async.bulk.tensor). Elements outside `target` are not written, nor
+    are rows of the tile from the number `rows` on: a warpgroup that has such
+    rows stores the others by itself. The copy may be under way after the op; the next op that uses the same bytes,
     and the end of the kernel, wait for it.
 
     Example:
@@ -583,26 +637,37 @@ def Tile_StoreOp : Tile_Op<"store", [
       %t = arith.constant dense<0.0> : tensor<128x64xbf16, #tile.acc>
       tile.store %t, %o[%z, %z, %z, %z] : tensor<128x64xbf16, #tile.acc>,
         !tile.global<?x?x?x64xbf16>
+      %n = arith.constant 100 : i32
+      tile.store %t, %o[%z, %z, %z, %z] rows %n
+        : tensor<128x64xbf16, #tile.acc>, !tile.global<?x?x?x64xbf16>
       tile.return
     }
     ```
   }];
   let arguments = (ins Tile_Register:$source, Tile_GlobalType:$target,
-                       Tile_GlobalIndices:$indices,
+                       Tile_GlobalIndices:$indices, Optional<I32>:$rows,
                        OptionalAttr<I64Attr>:$offset);
+  let builders = [OpBuilder<(ins "::mlir::Value":$source,
+                                 "::mlir::Value":$target,
+                                 "::mlir::ValueRange":$indices,
+                                 "::mlir::IntegerAttr":$offset), [{
+    build($_builder, $_state, source, target, indices, ::mlir::Value(), offset);
+  }]>];
   let assemblyFormat = [{
-    $source `,` $target `[` $indices `]` attr-dict `:` type($source) `,`
-    type($target)
+    $source `,` $target `[` $indices `]` (`rows` $rows^)? attr-dict `:`
+    type($source) `,` type($target)
   }];
   let hasVerifier = 1;
 }
 
-def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
+def Tile_WriteOp : Tile_Op<"write", [AttrSizedOperandSegments,
+                                     MemoryEffects<[MemWrite]>]> {
   let summary = "Write a register tile to global memory";
   let description = [{
     Writes `source` to the tile of the last dimensions of `target` at `indices`, each
     element once, by stores of its threads. Elements outside `target` are not
-    written. A tile of one dimension may lie along another dimension: along `dim`.
+    written, nor is anything from the number `rows` on along the first dimension
+    of the tile. A tile of one dimension may lie along another dimension: along `dim`.
 
     Example:
 
@@ -612,16 +677,25 @@ def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
       %t = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
       tile.write %t, %lse[%z, %z, %z] : tensor<128xf32, #tile.row>,
         !tile.global<?x?x?xf32>
+      %n = arith.constant 100 : i32
+      tile.write %t, %lse[%z, %z, %z] rows %n : tensor<128xf32, #tile.row>,
+        !tile.global<?x?x?xf32>
       tile.return
     }
     ```
   }];
   let arguments = (ins Tile_Register:$source, Tile_GlobalType:$target,
-                       Tile_GlobalIndices:$indices,
+                       Tile_GlobalIndices:$indices, Optional<I32>:$rows,
                        OptionalAttr<I64Attr>:$dim);
+  let builders = [OpBuilder<(ins "::mlir::Value":$source,
+                                 "::mlir::Value":$target,
+                                 "::mlir::ValueRange":$indices,
+                                 "::mlir::IntegerAttr":$dim), [{
+    build($_builder, $_state, source, target, indices, ::mlir::Value(), dim);
+  }]>];
   let assemblyFormat = [{
-    $source `,` $target `[` $indices `]` attr-dict `:` type($source) `,`
-    type($target)
+    $source `,` $target `[` $indices `]` (`rows` $rows^)? attr-dict `:`
+    type($source) `,` type($target)
   }];
   let hasVerifier = 1;
 }
