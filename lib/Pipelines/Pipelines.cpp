@@ -116,6 +116,7 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse);
   pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
+  pm.addNestedPass<func::FuncOp>(createSplitPoolsPass());
   buildPlanStage(pm);
   buildTileStage(pm);
   buildTileScheduleStage(pm, options);

@@ -141,8 +141,7 @@ Value KernelWriter::broadcast(Value source, RankedTensorType type) {
   return tile::BroadcastOp::create(*this, type, source);
 }
 
-void KernelWriter::writeMean(Value rows, Value count, Value target,
-                             ValueRange indices) {
+Value KernelWriter::mean(Value rows, Value count) {
   auto type = cast<RankedTensorType>(rows.getType());
   int64_t numRows = type.getShape()[0], columns = type.getShape()[1];
   Type f32 = getF32Type();
@@ -152,7 +151,5 @@ void KernelWriter::writeMean(Value rows, Value count, Value target,
                                      tile::ReduceKind::Add, rows, /*dim=*/0,
                                      /*offset=*/IntegerAttr());
   Value number = arith::SIToFPOp::create(*this, f32, min(count, i32(numRows)));
-  Value mean =
-      arith::DivFOp::create(*this, sum, splat(number, lane(columns, f32)));
-  tile::WriteOp::create(*this, mean, target, indices, /*dim=*/IntegerAttr());
+  return arith::DivFOp::create(*this, sum, splat(number, lane(columns, f32)));
 }

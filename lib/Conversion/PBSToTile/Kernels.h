@@ -21,6 +21,10 @@ std::optional<std::string> writeKernel(ColumnImportanceOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(FusedPermuteKVOp op,
                                        plan::KernelOp kernel, Block *module);
+std::optional<std::string> writeKernel(FusedSelectBlocksOp op,
+                                       plan::KernelOp kernel, Block *module);
+std::optional<std::string> writeKernel(SplitPoolOp op, plan::KernelOp kernel,
+                                       Block *module);
 std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(PackedAttentionOp op,

@@ -44,11 +44,12 @@ struct ConvertPBSToTilePass final
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
               .Case<AttentionOp, ColumnImportanceOp, FusedPermuteKVOp,
-                    MergeStatsOp, PackedAttentionOp, PermuteKVOp, PoolOp,
-                    ProxyStatsOp, SortSegmentsOp, SparseAttentionOp,
-                    SplitProxyStatsOp>([&](auto op) {
-                return writeKernel(op, kernel, code.getBody());
-              })
+                    FusedSelectBlocksOp, MergeStatsOp, PackedAttentionOp,
+                    PermuteKVOp, PoolOp, ProxyStatsOp, SortSegmentsOp,
+                    SparseAttentionOp, SplitPoolOp, SplitProxyStatsOp>(
+                  [&](auto op) {
+                    return writeKernel(op, kernel, code.getBody());
+                  })
               .Default([](Operation *) -> Reason {
                 return "there is no kernel of tiles for it";
               });

@@ -167,8 +167,10 @@ void PermuteWriter::writeBlock(Value batch, Value head, Value block,
   if (buffers.ranges)
     writeRanges(batch, head, block, positions);
   if (buffers.pool)
-    b.writeMean(keys, b.sub(numKeys, first), b.buffer(*buffers.pool),
-                ValueRange{batch, head, block, b.i32(0)});
+    tile::WriteOp::create(b, b.mean(keys, b.sub(numKeys, first)),
+                          b.buffer(*buffers.pool),
+                          ValueRange{batch, head, block, b.i32(0)},
+                          /*dim=*/IntegerAttr());
 }
 
 void PermuteWriter::writeSegment(Value batch, Value head, Value segmentNumber,

@@ -60,7 +60,8 @@ mlir::pbs::writeKernel(PoolOp op, plan::KernelOp kernel, Block *module) {
       b, b.blocked(block, headDim, type.getElementType(), vector), source,
       ValueRange{batch, head, row0, zero}, /*other=*/Value(),
       /*dim=*/IntegerAttr());
-  b.writeMean(rows, b.sub(numRows, row0), result,
-              ValueRange{batch, head, at, zero});
+  tile::WriteOp::create(b, b.mean(rows, b.sub(numRows, row0)), result,
+                        ValueRange{batch, head, at, zero},
+                        /*dim=*/IntegerAttr());
   return std::nullopt;
 }

@@ -391,8 +391,14 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
     for (auto [i, value] : llvm::enumerate(adaptor.getSource())) {
       Coordinate at =
           kernel.getCoordinates(b, getTensor(op.getSource()), i).front();
-      Value mine = b.gepBytes(base, b.mul(at.base, 4));
-      b.store(value, b.gepBytes(mine, 4 * at.offset), 4);
+      Value mine =
+          b.gepBytes(b.gepBytes(base, b.mul(at.base, 4)), 4 * at.offset);
+      // Short tiles repeat: one of the threads that have an element writes it.
+      if (length < kWarpgroupThreads)
+        b.ptxIf("st.shared.b32 [$0], $1;", {mine, b.bitcast(value, b.i32)},
+                b.cmp(Cmp::LT, kernel.wgThread, length));
+      else
+        b.store(value, mine, 4);
     }
     b.barrier(barrier, kWarpgroupThreads);
     Value read = b.gepBytes(base, b.mul(kernel.column, 4));

@@ -155,6 +155,8 @@ LogicalResult checkLimits(FuncOp func);
 /// `func`.
 void convertEntry(FuncOp func, KernelContext &kernel);
 
+void populateBitPatterns(RewritePatternSet &patterns,
+                         const TypeConverter &converter, KernelContext &kernel);
 void populateDotPatterns(RewritePatternSet &patterns,
                          const TypeConverter &converter, KernelContext &kernel);
 void populateElementwisePatterns(RewritePatternSet &patterns,

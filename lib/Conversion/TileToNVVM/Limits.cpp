@@ -135,9 +135,10 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 
 /// Ops that need to know the warpgroup of the thread.
 static bool isForConsumers(Operation *op) {
-  return isa<AnyOp, DotAsyncOp, DotOp, DotWaitOp, GatherOp, OrderOp, ReadOp,
-             ReduceOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp,
-             TurnPassOp, TurnWaitOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
+  return isa<AnyOp, DotAsyncOp, DotOp, DotWaitOp, FirstBitsOp, GatherOp,
+             OrderOp, PackBitsOp, ReadOp, ReduceOp, RelayoutOp, RingReleaseOp,
+             RingWaitOp, StoreOp, TurnPassOp, TurnWaitOp, WriteOp, IotaOp,
+             SplatOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {

@@ -36,6 +36,7 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   MLIRContext *context = kernel.kernel->getContext();
   ThreadTypeConverter converter(context, kernel.config);
   RewritePatternSet patterns(context);
+  populateBitPatterns(patterns, converter, kernel);
   populateDotPatterns(patterns, converter, kernel);
   populateElementwisePatterns(patterns, converter, kernel);
   populateListPatterns(patterns, converter, kernel);

@@ -182,7 +182,8 @@ static Buffer makeBuffer(pbs_dtype dtype, std::vector<int64_t> shape,
 }
 
 Outputs pbs::test::runPermuted(pbs_program_t program, const Problem &problem,
-                               const Inputs &inputs, Layout layout) {
+                               const Inputs &inputs, Layout layout,
+                               const Runner &runner) {
   int64_t batch = problem.batch, heads = problem.queryHeads;
   int64_t permHeads = problem.getPermHeads(), numKeys = problem.numKeys;
   int64_t queryBlocks = problem.getNumQueryBlocks();
@@ -209,7 +210,7 @@ Outputs pbs::test::runPermuted(pbs_program_t program, const Problem &problem,
   if (!problem.unpermuted)
     arguments.push_back(&importance);
   arguments.insert(arguments.end(), {&positions, &scores, &list});
-  EXPECT_EQ(run(program, arguments), "");
+  EXPECT_EQ(runner ? runner(program, arguments) : run(program, arguments), "");
   EXPECT_EQ(before, q.bytes + k.bytes + v.bytes) << "inputs were written";
   Outputs result;
   result.output = output.read();

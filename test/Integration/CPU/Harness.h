@@ -64,10 +64,16 @@ struct Outputs {
   std::vector<int32_t> positions, list;
 };
 
+/// Runs a program on inputs and outputs in order; the message of the library,
+/// empty on success.
+using Runner =
+    std::function<std::string(pbs_program_t, const std::vector<Buffer *> &)>;
+
 /// Runs the whole method with all debug outputs.
 Outputs runPermuted(pbs_program_t program, const reference::Problem &problem,
                     const reference::Inputs &inputs,
-                    Layout layout = Layout::RowMajor);
+                    Layout layout = Layout::RowMajor,
+                    const Runner &runner = {});
 
 /// Every stage against the reference, each given the one before.
 void expectRight(const reference::Problem &problem,

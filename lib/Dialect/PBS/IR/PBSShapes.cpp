@@ -171,6 +171,16 @@ void ProxyStatsOp::getShapeConstraints(
   Rules(constraints).queryAndKey(operands[0], operands[1]);
 }
 
+void SplitPoolOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,
+                                      SmallVectorImpl<SymbolicShape> &results) {
+  SymbolicShape pairs = operands[0];
+  pairs[3] = pairs[3] * 2;
+  results.push_back(pairs);
+}
+
+void SplitPoolOp::getShapeConstraints(ArrayRef<SymbolicShape>,
+                                      SmallVectorImpl<ShapeConstraint> &) {}
+
 void SplitProxyStatsOp::inferSymbolicShapes(
     ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
   SymbolicShape stats =
@@ -322,7 +332,11 @@ void FusedSelectBlocksOp::getShapeConstraints(
   rules.equal(pool[1], kv[1], "pooled keys for each head of the keys");
   rules.equal(pool[2], kv[2].ceilDiv(type.getBlock()),
               "pooled keys for each key block");
-  rules.equal(pool[3], kv[3], "pooled keys of the head dimension of the keys");
+  bool isSplit = getKeyPool().getType().getElementType().isBF16();
+  rules.equal(pool[3], isSplit ? kv[3] * 2 : kv[3],
+              isSplit ? "split pooled keys of twice the head dimension of the "
+                        "keys"
+                      : "pooled keys of the head dimension of the keys");
 }
 
 void SparseAttentionOp::inferSymbolicShapes(

@@ -224,8 +224,15 @@ LogicalResult PoolOp::verify() {
                  failed(verifyShapes(*this)));
 }
 
+LogicalResult SplitPoolOp::verify() {
+  return failure(failed(verifyHeadDim(*this, getPool().getType())) ||
+                 failed(verifyShapes(*this)));
+}
+
 LogicalResult BlockScoresOp::verify() {
-  return failure(failed(verifyHeadDim(*this, getQueryPool().getType())) ||
+  return failure(failed(verifyElementTypes(*this, getQueryPool().getType(),
+                                           getKeyPool().getType())) ||
+                 failed(verifyHeadDim(*this, getQueryPool().getType())) ||
                  failed(verifyScale(*this, getScale())) ||
                  failed(verifyShapes(*this)));
 }

@@ -309,6 +309,39 @@ LogicalResult GatherOp::verify() {
                        source.getRank() - 2);
 }
 
+/// Rows of four words.
+static bool isWords(RankedTensorType type) {
+  return isa_and_present<QuadAttr>(type.getEncoding()) &&
+         type.getElementType().isInteger(32);
+}
+
+LogicalResult FirstBitsOp::verify() {
+  RankedTensorType bits = getTensor(getBits()), count = getTensor(getCount());
+  if (failed(verifyLayout(*this, bits)) || failed(verifyLayout(*this, count)))
+    return failure();
+  if (!isWords(bits) || !isa<RowAttr>(count.getEncoding()) ||
+      !count.getElementType().isInteger(32) ||
+      bits.getShape()[0] != count.getShape()[0])
+    return emitOpError() << "expected i32 in the layouts #tile.quad and "
+                            "#tile.row, of the same rows, got "
+                         << bits << " and " << count;
+  return success();
+}
+
+LogicalResult PackBitsOp::verify() {
+  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
+  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+    return failure();
+  if (!isa<AccAttr>(from.getEncoding()) ||
+      !from.getElementType().isInteger(1) || from.getShape()[1] != 128 ||
+      !isWords(to) || from.getShape()[0] != to.getShape()[0])
+    return emitOpError()
+           << "expected 128 columns of i1 in the layout #tile.acc "
+              "to i32 in the layout #tile.quad, got "
+           << from << " to " << to;
+  return success();
+}
+
 int64_t GatherOp::getScratchBytes(ConfigAttr) {
   return getTensor(getRows()).getShape()[0] * 4;
 }
@@ -395,7 +428,7 @@ LogicalResult ReduceOp::verify() {
 int64_t ReduceOp::getScratchBytes(ConfigAttr config) {
   RankedTensorType type = getTensor(getSource());
   // Each warp leaves one element.
-  if (isa<LaneAttr>(type.getEncoding()))
+  if (!isa<RankedTensorType>(getResult().getType()))
     return config.getConsumerWarps() * 4;
   if (!isa<BlockedAttr>(type.getEncoding()))
     return 0;

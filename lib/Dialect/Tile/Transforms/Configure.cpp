@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Rings.h"
 #include "Slice.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
@@ -35,7 +36,7 @@ struct KernelFacts {
   bool hasDots = false;
   /// A loop with two products, of which one depends on the other.
   bool hasChain = false;
-  /// Rows of the products.
+  /// Rows of products and of what lies as they do.
   int64_t rows = 0;
   /// Bytes of tiles loaded in loops, and once for each item.
   int64_t loopBytes = 0, itemBytes = 0;
@@ -46,27 +47,36 @@ struct KernelFacts {
 
 static KernelFacts getFacts(FuncOp func) {
   KernelFacts facts;
+  RingKeys keys(func);
+  // Loads of one ring share its slots; it counts where one of them is in a
+  // loop.
+  llvm::MapVector<RingKey, std::pair<bool, int64_t>> rings;
   func.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      if (auto tile = dyn_cast<RankedTensorType>(type))
+        if (isa_and_present<AccAttr, QuadAttr, RowAttr>(tile.getEncoding()))
+          facts.rows = std::max(facts.rows, tile.getShape()[0]);
     if (auto dot = dyn_cast<DotOp>(op)) {
       facts.hasDots = true;
-      facts.rows = std::max(
-          facts.rows, cast<RankedTensorType>(dot.getType()).getShape()[0]);
       if (auto loop = dyn_cast<scf::ForOp>(dot->getParentOp()))
         for (auto other : loop.getOps<DotOp>())
           facts.hasChain |=
-              other != dot && llvm::any_of(dot->getOperands(), [&](Value v) {
+              other != dot &&
+              llvm::any_of(ValueRange{dot.getA(), dot.getB()}, [&](Value v) {
                 return dependsOn(v, other.getResult(), loop.getBody());
               });
     } else if (auto load = dyn_cast<LoadOp>(op)) {
-      bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
-      (inLoop ? facts.loopBytes : facts.itemBytes) +=
-          load.getResult().getType().getSizeInBytes();
+      auto &[inLoop, bytes] = rings[keys.get(load)];
+      inLoop |= load->getParentOfType<scf::ForOp>() != nullptr;
+      bytes = load.getResult().getType().getSizeInBytes();
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       auto type = cast<RankedTensorType>(store.getSource().getType());
       facts.storeBytes +=
           type.getNumElements() * type.getElementTypeBitWidth() / 8;
     }
   });
+  for (auto [inLoop, bytes] : llvm::make_second_range(rings))
+    (inLoop ? facts.loopBytes : facts.itemBytes) += bytes;
   return facts;
 }
 
@@ -111,8 +121,8 @@ private:
     constexpr int64_t warpgroupRows = kWarpRows * 4;
     int64_t numConsumers =
         pick(consumers,
-             facts.hasDots ? llvm::divideCeil(facts.rows, warpgroupRows) : 2);
-    if (facts.hasDots && numConsumers * warpgroupRows != facts.rows)
+             facts.rows > 0 ? llvm::divideCeil(facts.rows, warpgroupRows) : 2);
+    if (facts.rows > 0 && numConsumers * warpgroupRows != facts.rows)
       return func.emitOpError()
              << "expected " << facts.rows / warpgroupRows
              << " consumer warpgroups of " << warpgroupRows << " rows for "
@@ -149,10 +159,14 @@ private:
     if (divides && facts.hasDots) {
       // The registers of all threads, divided anew; in steps of 8.
       int64_t each = info.registers / (128 * (numConsumers + 1)) / 8 * 8;
-      producer = kProducerRegisters;
-      consumer = std::min<int64_t>((each * (numConsumers + 1) - producer) /
-                                       numConsumers / 8 * 8,
-                                   info.registersPerThread / 8 * 8);
+      int64_t most = info.registersPerThread / 8 * 8;
+      // Unless all threads have what one can have at most.
+      if (each < most) {
+        producer = kProducerRegisters;
+        consumer = std::min<int64_t>((each * (numConsumers + 1) - producer) /
+                                         numConsumers / 8 * 8,
+                                     most);
+      }
     }
     producer = pick(producerRegisters, producer);
     consumer = pick(consumerRegisters, consumer);

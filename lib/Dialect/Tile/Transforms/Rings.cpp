@@ -106,3 +106,53 @@ LogicalResult tile::verifyRings(WarpSpecializeOp op) {
   }
   return success();
 }
+
+//===----------------------------------------------------------------------===//
+// Loads
+//===----------------------------------------------------------------------===//
+
+Operation *tile::getLastUser(Operation *definition, Value tile) {
+  Block *block = definition->getBlock();
+  Operation *last = definition;
+  auto extend = [&](Operation *op) {
+    Operation *ancestor = block->findAncestorOpInBlock(*op);
+    if (last->isBeforeInBlock(ancestor))
+      last = ancestor;
+  };
+  for (Operation *user : tile.getUsers()) {
+    extend(user);
+    if (auto dot = dyn_cast<DotAsyncOp>(user))
+      for (Operation *waiter : dot->getUsers())
+        extend(waiter);
+  }
+  return last;
+}
+
+static std::pair<Value, Type> getKind(LoadOp load) {
+  return {load.getSource(), load.getResult().getType()};
+}
+
+RingKeys::RingKeys(Operation *root) {
+  root->walk([&](LoadOp load) { add(load); });
+}
+
+RingKey RingKeys::get(LoadOp load) const {
+  return {getKind(load), numbers.lookup(load)};
+}
+
+void RingKeys::add(LoadOp load) {
+  llvm::SmallDenseSet<unsigned> taken;
+  SmallVector<LoadOp> &others = loads[getKind(load)];
+  for (LoadOp other : others) {
+    Operation *at = other->getBlock()->findAncestorOpInBlock(*load);
+    Operation *end = getLastUser(other, other.getResult());
+    if (at && other->isBeforeInBlock(at) &&
+        (at == end || at->isBeforeInBlock(end)))
+      taken.insert(numbers.lookup(other));
+  }
+  unsigned number = 0;
+  while (taken.contains(number))
+    ++number;
+  numbers[load] = number;
+  others.push_back(load);
+}

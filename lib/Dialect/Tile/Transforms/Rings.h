@@ -22,6 +22,28 @@ LogicalResult verifyRings(WarpSpecializeOp op);
 /// one release, on every path.
 LogicalResult verifyReleases(Region &region, Value ring);
 
+/// The last op of the block of `definition` that uses the tile: a product that
+/// reads it is over where it is waited for.
+Operation *getLastUser(Operation *definition, Value tile);
+
+/// What has a ring: the loads of one kind of tile from one tensor, of which no
+/// two are in use at the same time. The number tells such apart.
+using RingKey = std::pair<std::pair<Value, Type>, unsigned>;
+
+/// Finds the ring of each load.
+class RingKeys {
+public:
+  /// For the loads in `root`.
+  explicit RingKeys(Operation *root);
+  RingKey get(LoadOp load) const;
+
+private:
+  void add(LoadOp load);
+
+  llvm::DenseMap<std::pair<Value, Type>, SmallVector<LoadOp>> loads;
+  llvm::DenseMap<Operation *, unsigned> numbers;
+};
+
 } // namespace mlir::tile
 
 #endif // PBS_LIB_DIALECT_TILE_TRANSFORMS_RINGS_H

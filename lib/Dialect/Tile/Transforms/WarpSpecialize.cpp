@@ -47,68 +47,6 @@ static bool isConsumerRoot(Operation *op) {
   return isa<StoreOp, WriteOp, DotAsyncOp, DotWaitOp>(op);
 }
 
-/// The last op of the block of `definition` that uses the tile: a product that
-/// reads it is over where it is waited for.
-static Operation *getLastUser(Operation *definition, Value tile) {
-  Block *block = definition->getBlock();
-  Operation *last = definition;
-  auto extend = [&](Operation *op) {
-    Operation *ancestor = block->findAncestorOpInBlock(*op);
-    if (last->isBeforeInBlock(ancestor))
-      last = ancestor;
-  };
-  for (Operation *user : tile.getUsers()) {
-    extend(user);
-    if (auto dot = dyn_cast<DotAsyncOp>(user))
-      for (Operation *waiter : dot->getUsers())
-        extend(waiter);
-  }
-  return last;
-}
-
-/// What has a ring: the loads of one kind of tile from one tensor, of which no
-/// two are in use at the same time. The number tells such apart.
-using RingKey = std::pair<std::pair<Value, Type>, unsigned>;
-
-namespace {
-/// Finds the ring of each load.
-class RingKeys {
-public:
-  explicit RingKeys(Operation *root) {
-    root->walk([&](LoadOp load) { add(load); });
-  }
-  RingKey get(LoadOp load) const {
-    return {getKind(load), numbers.lookup(load)};
-  }
-
-private:
-  using Kind = std::pair<Value, Type>;
-  static Kind getKind(LoadOp load) {
-    return {load.getSource(), load.getResult().getType()};
-  }
-
-  void add(LoadOp load) {
-    llvm::SmallDenseSet<unsigned> taken;
-    SmallVector<LoadOp> &others = loads[getKind(load)];
-    for (LoadOp other : others) {
-      Operation *at = other->getBlock()->findAncestorOpInBlock(*load);
-      Operation *end = getLastUser(other, other.getResult());
-      if (at && other->isBeforeInBlock(at) &&
-          (at == end || at->isBeforeInBlock(end)))
-        taken.insert(numbers.lookup(other));
-    }
-    unsigned number = 0;
-    while (taken.contains(number))
-      ++number;
-    numbers[load] = number;
-    others.push_back(load);
-  }
-
-  llvm::DenseMap<Kind, SmallVector<LoadOp>> loads;
-  llvm::DenseMap<Operation *, unsigned> numbers;
-};
-} // namespace
-
 namespace {
 /// A ring to be.
 struct RingPlan {

@@ -75,7 +75,7 @@ def PBS_BlockScoresOp : PBS_ComputeOp<"block_scores"> {
   let description = [{
     `score[a, c] = scale * dot(query_pool[a], key_pool[c])` in f32 for each query
     head, with the key pool of the head's group. `scale` defaults to
-    `1 / sqrt(D)`.
+    `1 / sqrt(D)`. Both pools may be split, see `pbs.split_pool`.
 
     Example:
 
@@ -89,8 +89,8 @@ def PBS_BlockScoresOp : PBS_ComputeOp<"block_scores"> {
     ```
   }];
   let arguments = (ins
-    PBS_F32Tensor:$query_pool,
-    PBS_F32Tensor:$key_pool,
+    PBS_PoolTensor:$query_pool,
+    PBS_PoolTensor:$key_pool,
     OptionalAttr<F64Attr>:$scale);
   let results = (outs PBS_F32Tensor:$scores);
 }
@@ -179,7 +179,8 @@ def PBS_FusedSelectBlocksOp : PBS_ComputeOp<"fused_select_blocks"> {
     The pooling of the queries, `pbs.block_scores` and `pbs.select_blocks`, one
     query block at a time; the scores of a query block are a local row and never
     a matrix, unless the result `scores` is used. Scores of blocks that are no
-    candidates are `-inf` there.
+    candidates are `-inf` there. The pooled keys may be split, see
+    `pbs.split_pool`.
 
     Example:
 
@@ -198,7 +199,7 @@ def PBS_FusedSelectBlocksOp : PBS_ComputeOp<"fused_select_blocks"> {
   }];
   let arguments = (ins
     PBS_Tensor:$query,
-    PBS_F32Tensor:$key_pool,
+    PBS_PoolTensor:$key_pool,
     PBS_PermutedKVType:$kv,
     OptionalAttr<F64Attr>:$scale,
     PBS_PoolDefault:$pool,
@@ -552,6 +553,32 @@ def PBS_SparseAttentionOp : PBS_ScoredOp<"sparse_attention", [
     OptionalAttr<F64Attr>:$scale);
   let results = (outs PBS_Tensor:$output, PBS_RowTensor:$lse);
   let hasCanonicalizer = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// split_pool
+//===----------------------------------------------------------------------===//
+
+def PBS_SplitPoolOp : PBS_ComputeOp<"split_pool"> {
+  let summary = "Pools as pairs of bf16";
+  let description = [{
+    Each `x` of the pool `[B, H, n, D]` as `hi = bf16(x)` in column `d` and `lo =
+    bf16(x - hi)` in column `D + d` of the result `[B, H, n, 2 D]`. Products of
+    such pairs, `hi hi + hi lo + lo hi`, are exact to 2^-16 of the magnitude of
+    a sum, and matrix units take them. Those of infinite values are NaN.
+
+    Example:
+
+    ```mlir
+    func.func @example(%kp: tensor<1x8x?x128xf32>) {
+      %pairs = pbs.split_pool %kp
+        : (tensor<1x8x?x128xf32>) -> tensor<1x8x?x256xbf16>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins PBS_F32Tensor:$pool);
+  let results = (outs 4DTensorOf<[BF16]>:$pairs);
 }
 
 //===----------------------------------------------------------------------===//

@@ -26,6 +26,8 @@ def PBS_Tensor : 4DTensorOf<[F32, BF16, F16]>;
 def PBS_RowTensor : 3DTensorOf<[F32]>;
 /// Pools, scores, statistics in f32, all of rank 4.
 def PBS_F32Tensor : 4DTensorOf<[F32]>;
+/// Pools in f32, or split into pairs of bf16 (`pbs.split_pool`).
+def PBS_PoolTensor : 4DTensorOf<[F32, BF16]>;
 def PBS_IndexTensor1 : 1DTensorOf<[I32]>;
 def PBS_IndexTensor3 : 3DTensorOf<[I32]>;
 def PBS_IndexTensor4 : 4DTensorOf<[I32]>;

@@ -207,6 +207,49 @@ def FuseSelectionPass : Pass<"pbs-fuse-selection", "::mlir::func::FuncOp"> {
   ];
 }
 
+def SplitPoolsPass : Pass<"pbs-split-pools", "::mlir::func::FuncOp"> {
+  let summary = "Give scores of blocks pools as pairs of bf16";
+  let description = [{
+    Splits the pools that `pbs.block_scores` and `pbs.fused_select_blocks` take,
+    by `pbs.split_pool`, so that their products are those of matrix units.
+    Afterwards these ops take split pools only.
+
+    Cost model: a pool is read once more and written once, 8 bytes for each
+    element of `N / Tk` rows; what is gained is the rate of matrix units over
+    that of f32 arithmetic.
+
+    Example:
+
+    ```mlir
+    func.func @example(%qp: tensor<1x32x?x128xf32>,
+                       %kp: tensor<1x8x?x128xf32>) -> tensor<1x32x?x?xf32> {
+      %scores = pbs.block_scores %qp, %kp
+        : (tensor<1x32x?x128xf32>, tensor<1x8x?x128xf32>) -> tensor<1x32x?x?xf32>
+      return %scores : tensor<1x32x?x?xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @example(%qp: tensor<1x32x?x128xf32>,
+                       %kp: tensor<1x8x?x128xf32>) -> tensor<1x32x?x?xf32> {
+      %q = pbs.split_pool %qp
+        : (tensor<1x32x?x128xf32>) -> tensor<1x32x?x256xbf16>
+      %k = pbs.split_pool %kp
+        : (tensor<1x8x?x128xf32>) -> tensor<1x8x?x256xbf16>
+      %scores = pbs.block_scores %q, %k {scale = 0.08838834764831845 : f64}
+        : (tensor<1x32x?x256xbf16>, tensor<1x8x?x256xbf16>) -> tensor<1x32x?x?xf32>
+      return %scores : tensor<1x32x?x?xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let statistics = [
+    Statistic<"numSplit", "num-split", "Number of pools split">
+  ];
+}
+
 def SplitProxyStatsPass : Pass<"pbs-split-proxy-stats", "::mlir::func::FuncOp"> {
   let summary = "Divide the keys of proxy statistics among work items";
   let description = [{

@@ -270,6 +270,34 @@ def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
   }];
 }
 
+def Tile_FirstBitsOp : Tile_Op<"first_bits", [
+    Pure, AllTypesMatch<["bits", "first"]>, AllTypesMatch<["count", "left"]>]> {
+  let summary = "The first set bits of each row";
+  let description = [{
+    `bits` are rows of four words, word `q` with part `q` of `#tile.quad`, bit
+    `c mod 32` of word `c / 32` being column `c` (see `tile.pack_bits`). Of each
+    row the first `count` set bits stay; `left` is how many of `count` remain.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %bits = arith.constant dense<5> : tensor<128x4xi32, #tile.quad>
+      %count = arith.constant dense<3> : tensor<128xi32, #tile.row>
+      %first, %left = tile.first_bits %bits, %count
+        : tensor<128x4xi32, #tile.quad>, tensor<128xi32, #tile.row>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$bits, Tile_Register:$count);
+  let results = (outs Tile_Register:$first, Tile_Register:$left);
+  let assemblyFormat = [{
+    $bits `,` $count attr-dict `:` type($bits) `,` type($count)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_GatherOp : Tile_ReadingOp<"gather", [
     DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
                               ["getScratchBytes"]>]> {
@@ -460,6 +488,29 @@ def Tile_OrderOp : Tile_Op<"order", [
   let assemblyFormat = [{
     $values attr-dict `:` type($values) `->` type($order)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_PackBitsOp : Tile_Op<"pack_bits", [Pure]> {
+  let summary = "128 columns of i1 as four words";
+  let description = [{
+    Bit `c mod 32` of word `c / 32` of a row is column `c`; word `q` is with part
+    `q` of `#tile.quad`.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %chosen = arith.constant dense<true> : tensor<128x128xi1, #tile.acc>
+      %words = tile.pack_bits %chosen : tensor<128x128xi1, #tile.acc>
+        -> tensor<128x4xi32, #tile.quad>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
 }
 

@@ -1,0 +1,206 @@
+//===- MethodTest.cpp - The whole method on a device ----------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionCase.h"
+#include "IRProgram.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace pbs::test;
+using pbs::reference::Check;
+using pbs::reference::checkSelection;
+using pbs::reference::DType;
+using pbs::reference::Inputs;
+using pbs::reference::Problem;
+using pbs::reference::Sharing;
+using pbs::reference::StopRule;
+
+static constexpr int kAllOutputs = PBS_OUTPUT_LSE | PBS_OUTPUT_IMPORTANCE |
+                                   PBS_OUTPUT_POSITIONS | PBS_OUTPUT_SCORES |
+                                   PBS_OUTPUT_BLOCK_LIST;
+
+static Problem makeProblem(int64_t queryHeads, int64_t kvHeads, int64_t dim) {
+  Problem problem;
+  problem.queryHeads = queryHeads;
+  problem.kvHeads = kvHeads;
+  problem.headDim = dim;
+  problem.dtype = DType::BF16;
+  problem.roundsProbabilities = true;
+  return problem;
+}
+
+static Problem withSizes(Problem problem, int64_t batch, int64_t numQueries,
+                         int64_t numKeys) {
+  problem.batch = batch;
+  problem.numQueries = numQueries;
+  problem.numKeys = numKeys;
+  return problem;
+}
+
+static Program compileAll(const Problem &problem) {
+  int outputs = kAllOutputs;
+  if (problem.unpermuted)
+    outputs &= ~PBS_OUTPUT_IMPORTANCE;
+  return compileForDevice(makeConfig(problem, PBS_ATTENTION_PERMUTED, outputs));
+}
+
+static Outputs runAll(pbs_program_t program, const Problem &problem,
+                      const Inputs &inputs, Layout layout = Layout::RowMajor) {
+  return runPermuted(program, problem, inputs, layout, runOnDevice);
+}
+
+static void expectRightSizes(const Problem &problem,
+                             const std::vector<std::vector<int64_t>> &sizes) {
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  uint32_t seed = 1;
+  for (const std::vector<int64_t> &size : sizes) {
+    Problem sized = withSizes(problem, size[0], size[1], size[2]);
+    SCOPED_TRACE("B=" + std::to_string(size[0]) + " M=" +
+                 std::to_string(size[1]) + " N=" + std::to_string(size[2]));
+    Inputs inputs = makeNormal(sized, seed++);
+    expectRight(sized, inputs, runAll(program.get(), sized, inputs));
+  }
+}
+
+TEST(GPUMethod, Causal) {
+  expectRightSizes(makeProblem(4, 2, 128), {{1, 1023, 1023}, {1, 300, 700}});
+}
+
+TEST(GPUMethod, SmallSizes) {
+  expectRightSizes(makeProblem(2, 1, 64), {{2, 1, 1},
+                                           {1, 1, 700},
+                                           {1, 129, 256},
+                                           {1, 257, 257},
+                                           {1, 700, 300},
+                                           {1, 0, 300},
+                                           {1, 40, 0},
+                                           {0, 10, 10}});
+}
+
+TEST(GPUMethod, NotCausalF16) {
+  Problem problem = makeProblem(3, 3, 64);
+  problem.dtype = DType::F16;
+  problem.causal = false;
+  expectRightSizes(problem, {{1, 400, 900}, {1, 600, 200}});
+}
+
+TEST(GPUMethod, Layouts) {
+  Problem problem = withSizes(makeProblem(4, 2, 64), 2, 300, 520);
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  Inputs inputs = makeNormal(problem, 3);
+  for (Layout layout : {Layout::HeadsInside, Layout::Padded})
+    expectRight(problem, inputs,
+                runAll(program.get(), problem, inputs, layout));
+}
+
+TEST(GPUMethod, Policies) {
+  auto expectChanged = [](auto change) {
+    Problem problem = makeProblem(4, 2, 64);
+    change(problem);
+    expectRightSizes(problem, {{1, 200, 1300}});
+  };
+  expectChanged([](Problem &p) { p.threshold = 1; });
+  expectChanged([](Problem &p) { p.threshold = 1e-6; });
+  expectChanged([](Problem &p) {
+    p.stopRule = StopRule::TopK;
+    p.count = 3;
+  });
+  expectChanged([](Problem &p) {
+    p.stopRule = StopRule::ReferenceTopP;
+    p.wholeOwn = true;
+  });
+  expectChanged([](Problem &p) { p.sharing = Sharing::AverageQuery; });
+  expectChanged([](Problem &p) { p.sharing = Sharing::PerQueryHead; });
+  expectChanged([](Problem &p) { p.unpermuted = true; });
+  expectChanged([](Problem &p) { p.segment = 512; });
+}
+
+/// What debug outputs need is not there in a program without them.
+TEST(GPUMethod, OutputAlone) {
+  for (double threshold : {1.0, 0.5}) {
+    Problem problem = withSizes(makeProblem(2, 1, 64), 1, 500, 500);
+    problem.threshold = threshold;
+    Program all = compileAll(problem);
+    Program program =
+        compileForDevice(makeConfig(problem, PBS_ATTENTION_PERMUTED, 0));
+    ASSERT_TRUE(all && program);
+    Inputs inputs = makeNormal(problem, 4);
+    Buffer q(PBS_BF16, {1, 2, 500, 64}), k(PBS_BF16, {1, 1, 500, 64});
+    Buffer v(PBS_BF16, k.shape), output(PBS_BF16, q.shape);
+    q.write(inputs.q);
+    k.write(inputs.k);
+    v.write(inputs.v);
+    ASSERT_EQ(runOnDevice(program.get(), {&q, &k, &v, &output}), "");
+    EXPECT_TRUE(output.read() == runAll(all.get(), problem, inputs).output);
+  }
+}
+
+TEST(GPUMethod, EqualScores) {
+  for (StopRule rule : {StopRule::TopP, StopRule::TopK}) {
+    Problem problem = withSizes(makeProblem(1, 1, 64), 1, 300, 1500);
+    problem.stopRule = rule;
+    problem.count = 4;
+    problem.threshold = 0.45;
+    Program program = compileAll(problem);
+    ASSERT_TRUE(program);
+    Inputs inputs = makeInputs(problem, [](char tensor, size_t i) {
+      return tensor == 'v' ? std::sin(float(i)) : 1.f;
+    });
+    expectRight(problem, inputs, runAll(program.get(), problem, inputs));
+  }
+}
+
+TEST(GPUMethod, OneKeyWithAllTheMass) {
+  Problem problem = withSizes(makeProblem(2, 1, 64), 1, 200, 1400);
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  Inputs inputs = makeInputs(problem, [](char tensor, size_t i) {
+    bool isKey = tensor == 'k' && i / 64 == 321;
+    return tensor == 'q' ? 0.5f : isKey ? 8.f : 0.01f * float(i % 13);
+  });
+  expectRight(problem, inputs, runAll(program.get(), problem, inputs));
+}
+
+TEST(GPUMethod, NaN) {
+  Problem problem = withSizes(makeProblem(2, 1, 64), 1, 300, 1100);
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  Inputs inputs = makeNormal(problem, 5);
+  inputs.q[(20 + 64) * 64] = NAN;
+  inputs.k[700 * 64 + 7] = NAN;
+  expectRight(problem, inputs, runAll(program.get(), problem, inputs));
+}
+
+/// Products of split pools are NaN where a pool is infinite; either way a row
+/// with such a score takes all its candidates.
+TEST(GPUMethod, Infinity) {
+  Problem problem = withSizes(makeProblem(2, 1, 64), 1, 300, 1100);
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  Inputs inputs = makeNormal(problem, 5);
+  inputs.q[(20 + 64) * 64] = INFINITY;
+  inputs.k[700 * 64 + 7] = INFINITY;
+  Outputs outputs = runAll(program.get(), problem, inputs);
+  Check check =
+      checkSelection(problem, outputs.positions, outputs.scores, outputs.list);
+  EXPECT_TRUE(check.ok) << check.message;
+}
+
+TEST(GPUMethod, SameBitsTwice) {
+  Problem problem = withSizes(makeProblem(4, 1, 128), 1, 400, 1111);
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  Inputs inputs = makeNormal(problem, 8);
+  Outputs first = runAll(program.get(), problem, inputs);
+  Outputs second = runAll(program.get(), problem, inputs);
+  EXPECT_TRUE(first.output == second.output && first.lse == second.lse &&
+              first.positions == second.positions &&
+              first.list == second.list && first.scores == second.scores &&
+              first.importance == second.importance);
+}
