@@ -65,3 +65,43 @@ mlir::pbs::writeKernel(PoolOp op, plan::KernelOp kernel, Block *module) {
                         /*dim=*/IntegerAttr());
   return std::nullopt;
 }
+
+std::optional<std::string>
+mlir::pbs::writeKernel(SplitPoolOp op, plan::KernelOp kernel, Block *module) {
+  int64_t headDim = op.getPool().getType().getShape().back();
+  if (headDim != 64 && headDim != 128) {
+    std::string reason;
+    llvm::raw_string_ostream(reason)
+        << "expected a head dimension of 64 or 128, got " << headDim;
+    return reason;
+  }
+  constexpr unsigned kPool = 0, kPairs = 1;
+  // Vectors of 8 are 16 bytes of bf16.
+  constexpr int64_t kRows = 64, kVector = 8;
+  KernelWriter b(kernel, module, {kPool, kPairs},
+                 {kernel.getExtent(kPool, 0), kernel.getExtent(kPool, 1),
+                  kernel.getExtent(kPool, 2).ceilDiv(kRows)});
+  Value pool = b.buffer(kPool), pairs = b.buffer(kPairs);
+  auto items =
+      tile::ForEachOp::create(b, b.dim(pool, 0), b.dim(pool, 1),
+                              b.ceilDiv(b.dim(pool, 2), kRows), b.i32(1));
+  b.setInsertionPointToStart(&items.getBody().front());
+  Value batch = items.getBody().getArgument(0);
+  Value head = items.getBody().getArgument(1);
+  Value first = b.mul(items.getBody().getArgument(2), b.i32(kRows));
+  RankedTensorType type = b.blocked(kRows, headDim, b.getF32Type(), kVector);
+  RankedTensorType half = b.blocked(kRows, headDim, b.getBF16Type(), kVector);
+  Value x = tile::ReadOp::create(b, type, pool,
+                                 ValueRange{batch, head, first, b.i32(0)},
+                                 /*other=*/Value(), /*dim=*/IntegerAttr());
+  Value high = arith::TruncFOp::create(b, half, x);
+  Value rest =
+      arith::SubFOp::create(b, x, arith::ExtFOp::create(b, type, high));
+  Value low = arith::TruncFOp::create(b, half, rest);
+  for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{high, low}))
+    tile::WriteOp::create(
+        b, value, pairs,
+        ValueRange{batch, head, first, b.i32(int64_t(i) * headDim)},
+        /*dim=*/IntegerAttr());
+  return std::nullopt;
+}

@@ -3,26 +3,27 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A work item is 64 query blocks of a head, the rows of a warpgroup. Scores are
-// not stored: a row of a long sequence has thousands, and computing them again
-// is cheaper than memory. The last candidate that a stop rule takes is found by
-// its bits, three in each pass over the scores.
+// A work item is up to 64 query blocks of a head, the rows of a warpgroup.
+// Scores are not stored: a row of a long sequence has thousands, and computing
+// them again is cheaper than memory. The last candidate that a stop rule takes
+// is found by its bits, three in each pass over the scores. Where all
+// candidates are in one tile it stays in registers.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Kernels.h"
+#include "Select.h"
 #include "Proxy.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/raw_ostream.h"
 #include <limits>
 
 using namespace mlir;
 using namespace mlir::pbs;
 
-/// Query blocks of a work item, key blocks of a tile of scores.
+/// Query blocks of a work item at most and at least: few where there would be
+/// too few items; and key blocks of a tile of scores.
 static constexpr int64_t kRows = 64;
+static constexpr int64_t kLeastRows = 16;
 static constexpr int64_t kColumns = 128;
 /// Rows of a query block, keys of a key block.
 static constexpr int64_t kBlock = 128;
@@ -34,24 +35,6 @@ static constexpr int32_t kMinInt = std::numeric_limits<int32_t>::min();
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 namespace {
-/// What is selected, and from which buffers.
-struct SelectTask {
-  double scale = 1;
-  bool causal = false;
-  int64_t segment = 0;
-  /// Whether candidates count by their probability, and how much is taken;
-  /// `takesAll` if all are without a look at them.
-  bool isMass = true, takesAll = false;
-  double amount = 0;
-  /// Whether nothing is taken where the amount is never reached.
-  bool isNoneUnreached = false;
-  /// Whether own blocks without a visible key are listed.
-  bool wholeOwn = false;
-  int64_t headDim = 0;
-  unsigned query = 0, keyPool = 0, key = 0, ranges = 0;
-  std::optional<unsigned> list, scores;
-};
-
 class SelectWriter {
 public:
   SelectWriter(const SelectTask &task, plan::KernelOp kernel, Block *module);
@@ -59,9 +42,10 @@ public:
 
 private:
   using Predicate = arith::CmpIPredicate;
-  /// Scores of a tile of key blocks.
+  /// Scores of a tile of key blocks; what they count and their keys, if known.
   struct Scores {
     Value score, isCandidate, column, first;
+    Value weight, key;
   };
   /// What the softmax of the candidates needs, for each row.
   struct Softmax {
@@ -82,13 +66,16 @@ private:
   Value writeWeights(const Scores &s, const Softmax &softmax);
   /// Integers in the order of the scores, unsigned.
   Value writeKeys(const Scores &s);
-  /// `bits` further bits, from `shift` on, of the keys of the last candidates.
-  Value writeSearchStep(Value keys, Value shift, int64_t bits,
-                        const Softmax &softmax, Value target);
+  /// kPassBits further bits, from `shift` on, of the keys of the last
+  /// candidates.
+  Value writeSearchStep(Value keys, Value shift, const Softmax &softmax,
+                        Value target);
+  /// The key of the last candidate, and how many that have it are taken.
+  std::pair<Value, Value> writeChoice();
   Value writeLast(const Softmax &softmax, Value target);
   /// How many of the candidates with the key of the last are taken.
   Value writeTies(Value last, const Softmax &softmax, Value target);
-  void writeList(Value last, Value ties, const Softmax &softmax);
+  void writeList(Value last, Value ties);
 
   Value compare(Predicate predicate, Value x, Value y) {
     return arith::CmpIOp::create(b, predicate, x, y);
@@ -116,11 +103,15 @@ private:
 
   Value numQueries, numKeys, shift, queryBlocks, keyBlocks;
   Value batch, head, keyHead, firstBlock;
+  /// Query blocks of an item, and of this one.
+  Value perItem, numRows;
   /// Of each row: candidates are below `bound` and not in [ownBegin, ownEnd).
   Value ownBegin, ownEnd, bound, high;
   /// Tiles that hold candidates, and all.
   Value candidateTiles, tiles;
   Value poolHigh, poolLow;
+  /// The only tile with candidates, where that is known.
+  std::optional<Scores> resident;
 };
 } // namespace
 
@@ -138,7 +129,7 @@ SelectWriter::SelectWriter(const SelectTask &task, plan::KernelOp kernel,
     : task(task),
       b(kernel, module, getBuffers(task),
         {kernel.getExtent(task.query, 0), kernel.getExtent(task.query, 1),
-         kernel.getExtent(task.query, 2).ceilDiv(kBlock * kRows)}) {
+         kernel.getExtent(task.query, 2).ceilDiv(kBlock * kLeastRows)}) {
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   row = b.row(kRows, f32);
   indexRow = b.row(kRows, i32);
@@ -158,6 +149,11 @@ void SelectWriter::writeSizes() {
   queryBlocks = b.ceilDiv(numQueries, kBlock);
   keyBlocks = b.ceilDiv(numKeys, kBlock);
   tiles = b.ceilDiv(keyBlocks, kColumns);
+  perItem = b.i32(kLeastRows);
+  for (int64_t size = 2 * kLeastRows; size <= kRows; size *= 2)
+    perItem = select(
+        compare(Predicate::sge, queryBlocks, b.i32(size * kLeastRows / 2)),
+        b.i32(size), perItem);
 }
 
 void SelectWriter::writeRows() {
@@ -168,7 +164,8 @@ void SelectWriter::writeRows() {
   Value end = b.min(b.add(begin, rows(kBlock)), rows(numQueries));
   high = b.add(b.sub(end, rows(1)), rows(shift));
   Value low = b.max(b.add(begin, rows(shift)), zero);
-  Value exists = compare(Predicate::slt, block, rows(queryBlocks));
+  Value exists =
+      compare(Predicate::slt, block, rows(b.add(firstBlock, numRows)));
   // Rows before the first key have no own segment.
   Value sees = both(exists, compare(Predicate::sge, high, zero));
   auto getSegmentBegin = [&](Value position) {
@@ -184,8 +181,7 @@ void SelectWriter::writeRows() {
 
   candidateTiles = tiles;
   if (task.causal) {
-    Value lastBlock =
-        b.sub(b.min(b.add(firstBlock, b.i32(kRows)), queryBlocks), b.i32(1));
+    Value lastBlock = b.sub(b.add(firstBlock, numRows), b.i32(1));
     Value position =
         b.max(b.add(b.mul(lastBlock, b.i32(kBlock)), shift), b.i32(0));
     Value segment = b.div(position, b.i32(task.segment));
@@ -202,9 +198,8 @@ void SelectWriter::writePools() {
   RankedTensorType pools = b.acc(kRows, task.headDim, f32);
   RankedTensorType numbers = b.acc(kRows, task.headDim, b.getI32Type());
   Value rowNumbers = b.broadcast(tile::IotaOp::create(b, indexRow), numbers);
-  Value count = b.min(b.sub(queryBlocks, firstBlock), b.i32(kRows));
   auto loop = scf::ForOp::create(
-      b, b.i32(0), count, b.i32(1), ValueRange{b.filled(pools, 0)},
+      b, b.i32(0), numRows, b.i32(1), ValueRange{b.filled(pools, 0)},
       [&](OpBuilder &, Location, Value r, ValueRange carried) {
         Value first = b.mul(b.add(firstBlock, r), b.i32(kBlock));
         Value block = tile::ReadOp::create(
@@ -258,16 +253,21 @@ SelectWriter::Scores SelectWriter::writeScores(Value tile) {
   s.column = b.broadcast(
       b.add(tile::IotaOp::create(b, columnType), b.splat(s.first, columnType)),
       index);
-  Value isBefore = compare(Predicate::slt, s.column, spread(bound));
-  Value isOther = either(compare(Predicate::slt, s.column, spread(ownBegin)),
-                         compare(Predicate::sge, s.column, spread(ownEnd)));
-  s.isCandidate = both(isBefore, isOther);
+  s.isCandidate = compare(Predicate::slt, s.column, spread(bound));
+  // Under causality candidates end where own blocks begin.
+  if (!task.causal)
+    s.isCandidate =
+        both(s.isCandidate,
+             either(compare(Predicate::slt, s.column, spread(ownBegin)),
+                    compare(Predicate::sge, s.column, spread(ownEnd))));
   return s;
 }
 
 SmallVector<Value> SelectWriter::forCandidates(
     ValueRange init,
     function_ref<SmallVector<Value>(const Scores &, ValueRange)> body) {
+  if (resident)
+    return body(*resident, init);
   auto loop = scf::ForOp::create(
       b, b.i32(0), candidateTiles, b.i32(1), init,
       [&](OpBuilder &, Location, Value tile, ValueRange carried) {
@@ -322,6 +322,8 @@ SelectWriter::Softmax SelectWriter::writeSoftmax() {
 }
 
 Value SelectWriter::writeWeights(const Scores &s, const Softmax &softmax) {
+  if (s.weight)
+    return s.weight;
   Value weight = b.filled(score, 1);
   if (task.isMass)
     weight = math::Exp2Op::create(
@@ -331,6 +333,8 @@ Value SelectWriter::writeWeights(const Scores &s, const Softmax &softmax) {
 }
 
 Value SelectWriter::writeKeys(const Scores &s) {
+  if (s.key)
+    return s.key;
   // Of negative floats the larger has the smaller bits.
   Value bits = arith::BitcastOp::create(b, index, s.score);
   Value sign = arith::ShRSIOp::create(b, bits, b.splat(b.i32(31), index));
@@ -342,14 +346,14 @@ Value SelectWriter::writeKeys(const Scores &s) {
 // The last candidate
 //===----------------------------------------------------------------------===//
 
-Value SelectWriter::writeSearchStep(Value keys, Value bitShift, int64_t bits,
+Value SelectWriter::writeSearchStep(Value keys, Value bitShift,
                                     const Softmax &softmax, Value target) {
-  int64_t count = (int64_t(1) << bits) - 1;
+  constexpr int64_t kCount = (int64_t(1) << kPassBits) - 1;
   SmallVector<Value> thresholds;
-  for (int64_t i = 1; i <= count; ++i)
+  for (int64_t i = 1; i <= kCount; ++i)
     thresholds.push_back(b.add(
         keys, rows(arith::ShLIOp::create(b, b.i32(i), bitShift).getResult())));
-  SmallVector<Value> init(count, b.filled(quad, 0));
+  SmallVector<Value> init(kCount, b.filled(quad, 0));
   SmallVector<Value> masses = forCandidates(
       init, [&](const Scores &s, ValueRange sums) -> SmallVector<Value> {
         Value weight = writeWeights(s, softmax), key = writeKeys(s);
@@ -364,11 +368,13 @@ Value SelectWriter::writeSearchStep(Value keys, Value bitShift, int64_t bits,
         }
         return next;
       });
+  // Of the uppermost bits there are fewer: thresholds that are too large for 32
+  // bits are smaller ones once more.
   for (auto [threshold, mass] : llvm::zip_equal(thresholds, masses)) {
     Value reaches =
         arith::CmpFOp::create(b, arith::CmpFPredicate::OGE,
                               reduce(tile::ReduceKind::Add, mass, row), target);
-    keys = select(reaches, threshold, keys);
+    keys = select(reaches, arith::MaxUIOp::create(b, keys, threshold), keys);
   }
   return keys;
 }
@@ -376,17 +382,14 @@ Value SelectWriter::writeSearchStep(Value keys, Value bitShift, int64_t bits,
 /// The largest key down to which candidates reach the target, 0 where they
 /// never do.
 Value SelectWriter::writeLast(const Softmax &softmax, Value target) {
-  constexpr int64_t kFirstBits = kWordBits % kPassBits;
-  constexpr int64_t kSteps = kWordBits / kPassBits;
-  Value keys = writeSearchStep(rows(0), b.i32(kWordBits - kFirstBits),
-                               kFirstBits, softmax, target);
+  constexpr int64_t kSteps = (kWordBits + kPassBits - 1) / kPassBits;
   auto loop = scf::ForOp::create(
-      b, b.i32(0), b.i32(kSteps), b.i32(1), keys,
+      b, b.i32(0), b.i32(kSteps), b.i32(1), rows(0),
       [&](OpBuilder &, Location, Value step, ValueRange carried) {
         Value bitShift =
             b.mul(b.sub(b.i32(kSteps - 1), step), b.i32(kPassBits));
-        scf::YieldOp::create(b, writeSearchStep(carried.front(), bitShift,
-                                                kPassBits, softmax, target));
+        scf::YieldOp::create(
+            b, writeSearchStep(carried.front(), bitShift, softmax, target));
       });
   return loop.getResult(0);
 }
@@ -429,7 +432,28 @@ Value SelectWriter::writeTies(Value last, const Softmax &softmax,
 // The list
 //===----------------------------------------------------------------------===//
 
-void SelectWriter::writeList(Value last, Value ties, const Softmax &softmax) {
+std::pair<Value, Value> SelectWriter::writeChoice() {
+  Softmax softmax = writeSoftmax();
+  Value target = b.filled(row, task.amount);
+  if (task.isMass)
+    target = arith::MulFOp::create(b, target, softmax.sum);
+  if (resident) {
+    resident->weight = writeWeights(*resident, softmax);
+    resident->key = writeKeys(*resident);
+  }
+  Value last = writeLast(softmax, target);
+  Value ties = writeTies(last, softmax, target);
+  Value all = rows(0);
+  if (task.isNoneUnreached) {
+    Value unreached = compare(Predicate::eq, last, all);
+    ties = select(unreached, rows(0), ties);
+    last = select(unreached, rows(-1), last);
+  }
+  // A row that holds NaN takes all candidates.
+  return {select(softmax.hasNaN, all, last), ties};
+}
+
+void SelectWriter::writeList(Value last, Value ties) {
   RankedTensorType words =
       RankedTensorType::get({kRows, 4}, b.getI32Type(), quad.getEncoding());
   RankedTensorType lane = b.lane(kColumns, b.getI32Type());
@@ -446,7 +470,7 @@ void SelectWriter::writeList(Value last, Value ties, const Softmax &softmax) {
           tile::WriteOp::create(
               b, select(s.isCandidate, s.score, b.filled(score, -kInfinity)),
               b.buffer(*task.scores),
-              ValueRange{batch, head, firstBlock, s.first},
+              ValueRange{batch, head, firstBlock, s.first}, numRows,
               /*dim=*/IntegerAttr());
         if (!task.list) {
           scf::YieldOp::create(b, left);
@@ -485,7 +509,7 @@ void SelectWriter::writeList(Value last, Value ties, const Softmax &softmax) {
             b, bits, b.buffer(*task.list),
             ValueRange{batch, head, firstBlock,
                        b.mul(tile, b.i32(kColumns / kWordBits))},
-            /*dim=*/IntegerAttr());
+            numRows, /*dim=*/IntegerAttr());
         scf::YieldOp::create(b, left);
       });
 }
@@ -495,158 +519,44 @@ void SelectWriter::write() {
   Value query = b.buffer(task.query);
   Value heads = b.dim(query, 1);
   Value perKeyHead = b.div(heads, b.dim(b.buffer(task.keyPool), 1));
-  auto items = tile::ForEachOp::create(b, b.dim(query, 0), heads,
-                                       b.ceilDiv(queryBlocks, kRows), heads);
+  Value groups = b.div(b.sub(b.add(queryBlocks, perItem), b.i32(1)), perItem);
+  auto items =
+      tile::ForEachOp::create(b, b.dim(query, 0), heads, groups, heads);
   b.setInsertionPointToStart(&items.getBody().front());
   batch = items.getBody().getArgument(0);
   head = items.getBody().getArgument(1);
-  firstBlock = b.mul(items.getBody().getArgument(2), b.i32(kRows));
+  firstBlock = b.mul(items.getBody().getArgument(2), perItem);
+  // Where items are not drawn there may be more than there are: they have no
+  // rows.
+  Value isItem = compare(Predicate::slt, batch, b.dim(query, 0));
+  batch = b.min(batch, b.sub(b.dim(query, 0), b.i32(1)));
+  numRows =
+      select(isItem, b.min(b.sub(queryBlocks, firstBlock), perItem), b.i32(0));
   keyHead = b.div(head, perKeyHead);
   writeRows();
   writePools();
-  Softmax softmax;
   Value last = rows(0), ties = rows(0);
   if (task.list && !task.takesAll) {
-    softmax = writeSoftmax();
-    Value target = b.filled(row, task.amount);
-    if (task.isMass)
-      target = arith::MulFOp::create(b, target, softmax.sum);
-    last = writeLast(softmax, target);
-    ties = writeTies(last, softmax, target);
-    // A row that holds NaN takes all candidates.
-    Value all = rows(0);
-    if (task.isNoneUnreached) {
-      Value unreached = compare(Predicate::eq, last, all);
-      ties = select(unreached, rows(0), ties);
-      last = select(unreached, rows(-1), last);
-    }
-    last = select(softmax.hasNaN, all, last);
+    auto yield = [&] {
+      auto [key, count] = writeChoice();
+      scf::YieldOp::create(b, ValueRange{key, count});
+    };
+    Value isOne = compare(Predicate::sle, candidateTiles, b.i32(1));
+    auto choice = scf::IfOp::create(
+        b, isOne,
+        [&](OpBuilder &, Location) {
+          resident = writeScores(b.i32(0));
+          yield();
+          resident.reset();
+        },
+        [&](OpBuilder &, Location) { yield(); });
+    last = choice.getResult(0);
+    ties = choice.getResult(1);
   }
-  writeList(last, ties, softmax);
+  writeList(last, ties);
 }
 
-//===----------------------------------------------------------------------===//
-// Ops
-//===----------------------------------------------------------------------===//
-
-static unsigned getBuffer(Value argument) {
-  return cast<BlockArgument>(argument).getArgNumber();
-}
-
-/// Fills in what the policies say; returns why there is no kernel for them.
-static std::optional<std::string> setPolicies(SelectTask &task,
-                                              StopRuleAttrInterface stopRule,
-                                              ForcedSetAttrInterface forced) {
-  std::string reason;
-  llvm::raw_string_ostream stream(reason);
-  bool isKnown = llvm::TypeSwitch<Attribute, bool>(stopRule)
-                     .Case([&](TopPAttr attr) {
-                       task.amount = attr.getThreshold().convertToDouble();
-                       task.takesAll = task.amount >= 1;
-                       return true;
-                     })
-                     .Case([&](ReferenceTopPAttr attr) {
-                       task.amount = attr.getThreshold().convertToDouble();
-                       task.isNoneUnreached = true;
-                       return true;
-                     })
-                     .Case([&](TopKAttr attr) {
-                       task.isMass = false;
-                       task.amount = double(attr.getCount());
-                       return true;
-                     })
-                     .Default([](Attribute) { return false; });
-  task.wholeOwn = isa<WholeOwnAndSinkAttr>(forced);
-  if (!isKnown)
-    stream << "expected #pbs.top_p, #pbs.reference_top_p or #pbs.top_k, got "
-           << stopRule;
-  else if (!isa<OwnAndSinkAttr, WholeOwnAndSinkAttr>(forced))
-    stream << "expected #pbs.own_and_sink or #pbs.whole_own_and_sink, got "
-           << forced;
-  else
-    return std::nullopt;
-  return reason;
-}
-
-std::optional<std::string> mlir::pbs::writeKernel(FusedSelectBlocksOp op,
-                                                  plan::KernelOp kernel,
-                                                  Block *module) {
-  SelectTask task;
-  RankedTensorType query = op.getQuery().getType();
-  PermutedKVType kvType = op.getKv().getType();
-  BlockListType list = op.getList().getType();
-  std::string reason;
-  llvm::raw_string_ostream stream(reason);
-  task.headDim = query.getShape().back();
-  task.segment = kvType.getSegment();
-  Type element = query.getElementType();
-  if (!element.isF16() && !element.isBF16())
-    stream << "expected f16 or bf16, got " << element;
-  else if (task.headDim != 64 && task.headDim != 128)
-    stream << "expected a head dimension of 64 or 128, got " << task.headDim;
-  else if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock)
-    stream << "expected blocks of " << kBlock << "x" << kBlock << ", got "
-           << list;
-  else if (!op.getKeyPool().getType().getElementType().isBF16())
-    stream << "expected split pools (pbs-split-pools), got "
-           << op.getKeyPool().getType();
-  else if (!isa<MeanPoolAttr>(op.getPool()))
-    stream << "expected #pbs.mean_pool, got " << op.getPool();
-  if (!reason.empty())
-    return reason;
-  if (std::optional<std::string> unknown =
-          setPolicies(task, op.getSelect(), op.getForced()))
-    return unknown;
-  task.causal = list.getCausal();
-  task.scale = op.getScale() ? op.getScale()->convertToDouble()
-                             : 1 / std::sqrt(double(task.headDim));
-  auto kv = op.getKv().getDefiningOp<PackKVOp>();
-  task.query = getBuffer(op.getQuery());
-  task.keyPool = getBuffer(op.getKeyPool());
-  task.key = getBuffer(kv.getKey());
-  task.ranges = getBuffer(kv.getRanges());
-  task.list = kernel.findResultBuffer(0);
-  task.scores = kernel.findResultBuffer(1);
+void mlir::pbs::writeSelection(const SelectTask &task, plan::KernelOp kernel,
+                               Block *module) {
   SelectWriter(task, kernel, module).write();
-  return std::nullopt;
-}
-
-std::optional<std::string>
-mlir::pbs::writeKernel(SplitPoolOp op, plan::KernelOp kernel, Block *module) {
-  int64_t headDim = op.getPool().getType().getShape().back();
-  if (headDim != 64 && headDim != 128) {
-    std::string reason;
-    llvm::raw_string_ostream(reason)
-        << "expected a head dimension of 64 or 128, got " << headDim;
-    return reason;
-  }
-  constexpr unsigned kPool = 0, kPairs = 1;
-  // Vectors of 8 are 16 bytes of bf16.
-  constexpr int64_t kVector = 8;
-  KernelWriter b(kernel, module, {kPool, kPairs},
-                 {kernel.getExtent(kPool, 0), kernel.getExtent(kPool, 1),
-                  kernel.getExtent(kPool, 2).ceilDiv(kRows)});
-  Value pool = b.buffer(kPool), pairs = b.buffer(kPairs);
-  auto items =
-      tile::ForEachOp::create(b, b.dim(pool, 0), b.dim(pool, 1),
-                              b.ceilDiv(b.dim(pool, 2), kRows), b.i32(1));
-  b.setInsertionPointToStart(&items.getBody().front());
-  Value batch = items.getBody().getArgument(0);
-  Value head = items.getBody().getArgument(1);
-  Value first = b.mul(items.getBody().getArgument(2), b.i32(kRows));
-  RankedTensorType type = b.blocked(kRows, headDim, b.getF32Type(), kVector);
-  RankedTensorType half = b.blocked(kRows, headDim, b.getBF16Type(), kVector);
-  Value x = tile::ReadOp::create(b, type, pool,
-                                 ValueRange{batch, head, first, b.i32(0)},
-                                 /*other=*/Value(), /*dim=*/IntegerAttr());
-  Value high = arith::TruncFOp::create(b, half, x);
-  Value rest =
-      arith::SubFOp::create(b, x, arith::ExtFOp::create(b, type, high));
-  Value low = arith::TruncFOp::create(b, half, rest);
-  for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{high, low}))
-    tile::WriteOp::create(
-        b, value, pairs,
-        ValueRange{batch, head, first, b.i32(int64_t(i) * headDim)},
-        /*dim=*/IntegerAttr());
-  return std::nullopt;
 }

@@ -1,0 +1,100 @@
+//===- SelectOps.cpp - Policies of selection ------------------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+#include "Select.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::pbs;
+
+/// Rows of a query block, keys of a key block.
+static constexpr int64_t kBlock = 128;
+
+static unsigned getBuffer(Value argument) {
+  return cast<BlockArgument>(argument).getArgNumber();
+}
+
+/// Fills in what the policies say; returns why there is no kernel for them.
+static std::optional<std::string> setPolicies(SelectTask &task,
+                                              StopRuleAttrInterface stopRule,
+                                              ForcedSetAttrInterface forced) {
+  std::string reason;
+  llvm::raw_string_ostream stream(reason);
+  bool isKnown = llvm::TypeSwitch<Attribute, bool>(stopRule)
+                     .Case([&](TopPAttr attr) {
+                       task.amount = attr.getThreshold().convertToDouble();
+                       task.takesAll = task.amount >= 1;
+                       return true;
+                     })
+                     .Case([&](ReferenceTopPAttr attr) {
+                       task.amount = attr.getThreshold().convertToDouble();
+                       task.isNoneUnreached = true;
+                       return true;
+                     })
+                     .Case([&](TopKAttr attr) {
+                       task.isMass = false;
+                       task.amount = double(attr.getCount());
+                       return true;
+                     })
+                     .Default([](Attribute) { return false; });
+  task.wholeOwn = isa<WholeOwnAndSinkAttr>(forced);
+  if (!isKnown)
+    stream << "expected #pbs.top_p, #pbs.reference_top_p or #pbs.top_k, got "
+           << stopRule;
+  else if (!isa<OwnAndSinkAttr, WholeOwnAndSinkAttr>(forced))
+    stream << "expected #pbs.own_and_sink or #pbs.whole_own_and_sink, got "
+           << forced;
+  else
+    return std::nullopt;
+  return reason;
+}
+
+std::optional<std::string> mlir::pbs::writeKernel(FusedSelectBlocksOp op,
+                                                  plan::KernelOp kernel,
+                                                  Block *module) {
+  SelectTask task;
+  RankedTensorType query = op.getQuery().getType();
+  PermutedKVType kvType = op.getKv().getType();
+  BlockListType list = op.getList().getType();
+  std::string reason;
+  llvm::raw_string_ostream stream(reason);
+  task.headDim = query.getShape().back();
+  task.segment = kvType.getSegment();
+  Type element = query.getElementType();
+  if (!element.isF16() && !element.isBF16())
+    stream << "expected f16 or bf16, got " << element;
+  else if (task.headDim != 64 && task.headDim != 128)
+    stream << "expected a head dimension of 64 or 128, got " << task.headDim;
+  else if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock)
+    stream << "expected blocks of " << kBlock << "x" << kBlock << ", got "
+           << list;
+  else if (!op.getKeyPool().getType().getElementType().isBF16())
+    stream << "expected split pools (pbs-split-pools), got "
+           << op.getKeyPool().getType();
+  else if (!isa<MeanPoolAttr>(op.getPool()))
+    stream << "expected #pbs.mean_pool, got " << op.getPool();
+  if (!reason.empty())
+    return reason;
+  if (std::optional<std::string> unknown =
+          setPolicies(task, op.getSelect(), op.getForced()))
+    return unknown;
+  task.causal = list.getCausal();
+  task.scale = op.getScale() ? op.getScale()->convertToDouble()
+                             : 1 / std::sqrt(double(task.headDim));
+  auto kv = op.getKv().getDefiningOp<PackKVOp>();
+  task.query = getBuffer(op.getQuery());
+  task.keyPool = getBuffer(op.getKeyPool());
+  task.key = getBuffer(kv.getKey());
+  task.ranges = getBuffer(kv.getRanges());
+  task.list = kernel.findResultBuffer(0);
+  task.scores = kernel.findResultBuffer(1);
+  writeSelection(task, kernel, module);
+  return std::nullopt;
+}
