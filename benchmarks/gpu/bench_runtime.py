@@ -25,9 +25,9 @@ import torch
 from torch.nn.attention import SDPBackend
 
 import pbs_mlir
-from bench_attention_kernel import (BLOCK, SEGMENT, Flex, add_tflops, fa4_dense,
-                                    fa4_lists, published_triton, random_lists, sdpa,
-                                    segment_positions, tensors, try_contender)
+from contenders import (BLOCK, SEGMENT, Flex, add_tflops, fa4_dense, fa4_lists,
+                        published_triton, random_lists, sdpa, segment_positions,
+                        tensors, try_contender)
 from timing import compare, environment
 
 SCHEDULES = {

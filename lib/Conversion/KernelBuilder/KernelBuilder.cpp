@@ -67,9 +67,6 @@ void KernelBuilder::beginKernel(StringRef name, ArrayRef<ParamKind> params,
     case ParamKind::I64:
       types.push_back(i64);
       break;
-    case ParamKind::F32:
-      types.push_back(f32);
-      break;
     }
   }
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(ctx), types);
@@ -177,9 +174,6 @@ Value KernelBuilder::mul(Value a, int64_t b) {
 Value KernelBuilder::udiv(Value a, Value b) {
   return LLVM::UDivOp::create(builder, loc, a, b);
 }
-Value KernelBuilder::sdiv(Value a, Value b) {
-  return LLVM::SDivOp::create(builder, loc, a, b);
-}
 Value KernelBuilder::and_(Value a, Value b) {
   return LLVM::AndOp::create(builder, loc, a, b);
 }
@@ -215,9 +209,6 @@ Value KernelBuilder::smax(Value a, Value b) {
 }
 Value KernelBuilder::zext64(Value a) {
   return LLVM::ZExtOp::create(builder, loc, i64, a);
-}
-Value KernelBuilder::sext64(Value a) {
-  return LLVM::SExtOp::create(builder, loc, i64, a);
 }
 Value KernelBuilder::trunc32(Value a) {
   return LLVM::TruncOp::create(builder, loc, i32, a);
@@ -309,9 +300,6 @@ Value KernelBuilder::sqrt(Value a) {
 }
 Value KernelBuilder::rsqrt(Value a) {
   return intrinsic("llvm.nvvm.rsqrt.approx.ftz.f", a, f32);
-}
-Value KernelBuilder::fneg(Value a) {
-  return LLVM::FNegOp::create(builder, loc, a);
 }
 Value KernelBuilder::fcmpEq(Value a, Value b) {
   return LLVM::FCmpOp::create(builder, loc, LLVM::FCmpPredicate::oeq, a, b);

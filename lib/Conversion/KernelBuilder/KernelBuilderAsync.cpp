@@ -28,9 +28,6 @@ void KernelBuilder::mbarInit(Value bar, unsigned count) {
 void KernelBuilder::fenceMbarInit() {
   NVVM::FenceMbarrierInitOp::create(builder, loc);
 }
-void KernelBuilder::mbarArrive(Value bar) {
-  NVVM::MBarrierArriveOp::create(builder, loc, Type(), bar, Value());
-}
 void KernelBuilder::mbarArriveIf(Value bar, Value pred) {
   ptxIf("mbarrier.arrive.shared::cta.b64 _, [$0];", bar, pred);
 }

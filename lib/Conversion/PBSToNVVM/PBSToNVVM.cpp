@@ -12,13 +12,11 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "pbs/Conversion/PBSToNVVM/AttentionKernel.h"
 #include "pbs/Conversion/PBSToNVVM/BlockListKernels.h"
 #include "pbs/Conversion/PBSToNVVM/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include <cmath>
 
 namespace mlir::pbs {
 #define GEN_PASS_DEF_CONVERTPBSTONVVMPASS
@@ -27,13 +25,6 @@ namespace mlir::pbs {
 
 using namespace mlir;
 using namespace mlir::pbs;
-
-/// Query and key block of the attention kernel.
-static constexpr int64_t kBlock = 128;
-/// Swizzle of the tiles in shared memory, in bytes.
-static constexpr int64_t kSwizzle = 128;
-static constexpr int64_t kCounterBytes = 4;
-static constexpr double kLog2E = 1.4426950408889634;
 
 namespace {
 /// Writes the code of one kernel.
@@ -50,14 +41,9 @@ public:
 private:
   using Sizes = SmallVector<AffineExpr>;
 
-  LogicalResult convert(AttentionOp op);
-  LogicalResult convert(PackedAttentionOp op);
-  LogicalResult convert(SparseAttentionOp op);
   LogicalResult convert(BlockListFromIndicesOp op);
   LogicalResult convert(FullBlockListOp op);
   LogicalResult convert(KVFromPositionsOp op);
-  LogicalResult convertAttention(AttentionKernelSpec spec, Value query,
-                                 std::optional<APFloat> scale);
 
   /// Ties the buffer of a role to an argument of the plan.kernel.
   template <typename Role>
@@ -84,10 +70,9 @@ private:
     return AffineMap::get(0, kernel.getNumDims() + 1, results,
                           kernel.getContext());
   }
-  Attribute convertParam(const KernelParam &param, double scale);
+  Attribute convertParam(const KernelParam &param);
   /// Sets the code of the plan.kernel.
-  void setCode(KernelInfo info, ArrayRef<AffineExpr> gridBounds,
-               double scale = 1);
+  void setCode(KernelInfo info, AffineExpr gridBound);
 
   plan::KernelOp kernel;
   gpu::GPUModuleOp module;
@@ -112,14 +97,10 @@ bool KernelConverter::bindResult(Role role, unsigned result,
 // Code
 //===----------------------------------------------------------------------===//
 
-Attribute KernelConverter::convertParam(const KernelParam &param,
-                                        double scale) {
+Attribute KernelConverter::convertParam(const KernelParam &param) {
   MLIRContext *context = kernel.getContext();
-  unsigned buffer =
-      param.kind == KernelParam::Kind::Scale ? 0 : buffers.at(param.role);
+  unsigned buffer = buffers.at(param.role);
   switch (param.kind) {
-  case KernelParam::Kind::TensorMap:
-    return plan::TensorMapAttr::get(context, buffer, param.box, kSwizzle);
   case KernelParam::Kind::Pointer:
     return plan::PointerAttr::get(context, buffer);
   case KernelParam::Kind::Extent:
@@ -127,121 +108,24 @@ Attribute KernelConverter::convertParam(const KernelParam &param,
                                   makeMap(getExtent(param.role, param.dim)));
   case KernelParam::Kind::Stride:
     return plan::StrideAttr::get(context, buffer, param.dim);
-  case KernelParam::Kind::Scale:
-    return plan::FloatAttr::get(
-        context, builder.getF32FloatAttr(static_cast<float>(scale * kLog2E)));
   }
   llvm_unreachable("unknown parameter");
 }
 
-void KernelConverter::setCode(KernelInfo info, ArrayRef<AffineExpr> gridBounds,
-                              double scale) {
+void KernelConverter::setCode(KernelInfo info, AffineExpr gridBound) {
   MLIRContext *context = kernel.getContext();
   SmallVector<Attribute> params;
   for (const KernelParam &param : info.params)
-    params.push_back(convertParam(param, scale));
+    params.push_back(convertParam(param));
   auto one = builder.getAffineConstantExpr(1);
   auto symbol = SymbolRefAttr::get(
       context, module.getName(),
       {FlatSymbolRefAttr::get(context, kernel.getSymName())});
   kernel.setCodeAttr(plan::CUDACodeAttr::get(
-      context, symbol, {makeMap(gridBounds), makeMap(one), makeMap(one)},
+      context, symbol, {makeMap(gridBound), makeMap(one), makeMap(one)},
       {static_cast<int64_t>(info.threads), 1, 1}, info.sharedBytes,
       builder.getArrayAttr(params),
       scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch)));
-}
-
-//===----------------------------------------------------------------------===//
-// Attention
-//===----------------------------------------------------------------------===//
-
-LogicalResult KernelConverter::convertAttention(AttentionKernelSpec spec,
-                                                Value query,
-                                                std::optional<APFloat> scale) {
-  using Role = AttentionRole;
-  if (llvm::any_of(compute->getRegions(),
-                   [](Region &region) { return !region.empty(); }))
-    return compute->emitOpError(
-        "has a score region, for which there is code by way of tiles only (see "
-        "convert-pbs-to-tile)");
-  // The softmax scales the largest product, which has to be the largest score.
-  if (scale && (scale->isNegative() || scale->isZero()))
-    return compute->emitOpError()
-           << "expected a positive scale for this code for sm_90a, got "
-           << scale->convertToDouble();
-  auto type = cast<RankedTensorType>(query.getType());
-  Type element = type.getElementType();
-  if (!element.isF16() && !element.isBF16())
-    return compute->emitOpError()
-           << "expected f16 or bf16 for sm_90a, got " << element;
-  spec.name = kernel.getSymName().str();
-  spec.headDim = type.getShape().back();
-  spec.bf16 = element.isBF16();
-  spec.writeOutput = bindResult(Role::Output, 0);
-  spec.writeLse = bindResult(Role::Lse, 1);
-  bindScratch(Role::Counter,
-              plan::ScratchAttr::get(
-                  kernel.getContext(),
-                  makeMap(builder.getAffineConstantExpr(kCounterBytes)),
-                  /*zeroed=*/true));
-  FailureOr<KernelInfo> info =
-      buildAttentionKernel(builder, compute->getLoc(), spec);
-  if (failed(info))
-    return failure();
-  // Each packed sequence has at most one query block that is not full.
-  AffineExpr blocks = spec.packed ? getExtent(Role::Query, 2).floorDiv(kBlock) +
-                                        getExtent(Role::QueryOffsets, 0)
-                                  : getExtent(Role::Query, 2).ceilDiv(kBlock);
-  AffineExpr items =
-      getExtent(Role::Query, 0) * getExtent(Role::Query, 1) * blocks;
-  AffineExpr processors = builder.getAffineSymbolExpr(kernel.getNumDims());
-  setCode(*info, {items, processors},
-          scale ? scale->convertToDouble()
-                : 1 / std::sqrt(double(spec.headDim)));
-  return success();
-}
-
-LogicalResult KernelConverter::convert(AttentionOp op) {
-  using Role = AttentionRole;
-  bindArgument(Role::Query, 0);
-  bindArgument(Role::Key, 1);
-  bindArgument(Role::Value, 2);
-  AttentionKernelSpec spec;
-  spec.causal = op.getCausal();
-  return convertAttention(spec, op.getQuery(), op.getScale());
-}
-
-LogicalResult KernelConverter::convert(PackedAttentionOp op) {
-  using Role = AttentionRole;
-  bindArgument(Role::Query, 0);
-  bindArgument(Role::Key, 1);
-  bindArgument(Role::Value, 2);
-  bindArgument(Role::QueryOffsets, 3);
-  bindArgument(Role::KeyOffsets, 4);
-  AttentionKernelSpec spec;
-  spec.causal = op.getCausal();
-  spec.packed = true;
-  return convertAttention(spec, op.getQuery(), op.getScale());
-}
-
-LogicalResult KernelConverter::convert(SparseAttentionOp op) {
-  using Role = AttentionRole;
-  BlockListType list = op.getList().getType();
-  if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock)
-    return op.emitOpError() << "expected blocks of " << kBlock << "x" << kBlock
-                            << " for sm_90a, got " << list;
-  // Query; key, value, positions and their ranges; bit rows.
-  bindArgument(Role::Query, 0);
-  bindArgument(Role::Key, 1);
-  bindArgument(Role::Value, 2);
-  bindArgument(Role::Positions, 3);
-  bindArgument(Role::List, 5);
-  AttentionKernelSpec spec;
-  spec.causal = op.getCausal();
-  spec.hasList = true;
-  spec.hasPositions = op.getCausal();
-  spec.segment = op.getKv().getType().getSegment();
-  return convertAttention(spec, op.getQuery(), op.getScale());
 }
 
 //===----------------------------------------------------------------------===//
@@ -309,16 +193,16 @@ LogicalResult KernelConverter::convert(KVFromPositionsOp op) {
 
 LogicalResult KernelConverter::convert() {
   return llvm::TypeSwitch<Operation *, LogicalResult>(compute)
-      .Case<AttentionOp, PackedAttentionOp, SparseAttentionOp,
-            BlockListFromIndicesOp, FullBlockListOp, KVFromPositionsOp>(
+      .Case<BlockListFromIndicesOp, FullBlockListOp, KVFromPositionsOp>(
           [&](auto op) { return convert(op); })
-      .Default([](Operation *op) {
-        return op->emitOpError(
-            "has no code for sm_90a; there is code for pbs.attention, "
-            "pbs.packed_attention, pbs.sparse_attention, "
-            "pbs.block_list_from_indices, pbs.full_block_list and "
-            "pbs.kv_from_positions, and by way of convert-pbs-to-tile for "
-            "pbs.pool");
+      .Default([&](Operation *op) -> LogicalResult {
+        InFlightDiagnostic error = op->emitOpError()
+                                   << "has no code for sm_90a: ";
+        if (auto reason = kernel->getAttrOfType<StringAttr>(kRefusedAttrName))
+          return error << reason.getValue();
+        return error << "expected pbs.block_list_from_indices, "
+                        "pbs.full_block_list or pbs.kv_from_positions; others "
+                        "are made by convert-pbs-to-tile before";
       });
 }
 

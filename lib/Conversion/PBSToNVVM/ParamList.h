@@ -17,35 +17,24 @@ namespace mlir::pbs {
 class ParamList {
 public:
   template <typename Role>
-  int tensorMap(Role role, ArrayRef<int64_t> box) {
-    params.push_back({KernelParam::Kind::TensorMap, unsigned(role), 0,
-                      SmallVector<int64_t, 4>(box)});
-    return append(ParamKind::TensorMap);
-  }
-  template <typename Role>
   int pointer(Role role) {
-    params.push_back({KernelParam::Kind::Pointer, unsigned(role), 0, {}});
+    params.push_back({KernelParam::Kind::Pointer, unsigned(role), 0});
     return append(ParamKind::Pointer);
   }
   template <typename Role>
   int extent(Role role, unsigned dim) {
-    params.push_back({KernelParam::Kind::Extent, unsigned(role), dim, {}});
+    params.push_back({KernelParam::Kind::Extent, unsigned(role), dim});
     return append(ParamKind::I32);
   }
   /// Strides of the first `count` dimensions; returns the first's index.
   template <typename Role>
   int strides(Role role, unsigned count) {
     for (unsigned dim = 0; dim < count; ++dim) {
-      params.push_back({KernelParam::Kind::Stride, unsigned(role), dim, {}});
+      params.push_back({KernelParam::Kind::Stride, unsigned(role), dim});
       append(ParamKind::I64);
     }
     return int(kinds.size() - count);
   }
-  int scale() {
-    params.push_back({KernelParam::Kind::Scale, 0, 0, {}});
-    return append(ParamKind::F32);
-  }
-
   SmallVector<KernelParam> params;
   SmallVector<ParamKind> kinds;
 

@@ -60,6 +60,8 @@ struct ConvertPBSToTilePass final
       ++numLeft;
       kernel.getComputeOp()->emitRemark()
           << "not written down as tiles: " << *reason;
+      kernel->setAttr(kRefusedAttrName,
+                      StringAttr::get(&getContext(), *reason));
     }
   }
 };

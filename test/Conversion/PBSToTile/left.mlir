@@ -2,6 +2,8 @@
 // RUN: pbs-opt %s -convert-pbs-to-tile -split-input-file -verify-diagnostics | FileCheck %s
 
 // CHECK-NOT: tile.func
+// CHECK: tile.refused = "expected f16 or bf16, got f32"
+// CHECK-NOT: tile.func
 
 plan.kernel @element_type(%q: tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32> {
   // expected-remark@+1 {{not written down as tiles: expected f16 or bf16, got f32}}

@@ -12,8 +12,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <random>
+#include <sstream>
 
 using namespace pbs::emu;
 using namespace pbs::emu::test;
@@ -21,8 +23,8 @@ using namespace pbs::emu::test;
 namespace {
 
 constexpr unsigned kBlock = 128;
-/// Shared memory that every form of the kernel has enough of.
-constexpr size_t kSharedBytes = 198 * 1024;
+/// Shared memory that every form of the kernel has enough of: all of an H100.
+constexpr size_t kSharedBytes = 227 * 1024;
 
 double noNaN(double x) { return x == x ? x : INFINITY; }
 
@@ -41,7 +43,8 @@ struct Tensor {
 
 class Run {
 public:
-  Run(const Module &module, const AttentionCase &c) : c(c), random(c.dataSeed) {
+  Run(const Module &module, const std::string &text, const AttentionCase &c)
+      : c(c), text(text), random(c.dataSeed) {
     kernel = module.kernels().front();
     params.resize(kernel->paramBytes());
   }
@@ -142,38 +145,62 @@ private:
     push(map);
   }
 
-  /// In the order of buildAttentionKernel.
-  void setParams() {
-    pushMap(q, kBlock);
-    pushMap(k, kBlock);
-    pushMap(v, kBlock);
-    pushMap(o, 64);
+  /// A buffer of the kernel: its address and, unless it is the work counter,
+  /// its shape.
+  struct Buffer {
+    uint64_t address;
+    std::vector<uint64_t> shape;
+    const Tensor *tensor = nullptr;
+  };
+
+  /// In the order of the function in getFunction().
+  void makeBuffers() {
+    auto add = [&](const Tensor &t) {
+      buffers.push_back({t.address, {t.batch, t.heads, t.rows, t.dim}, &t});
+    };
+    add(q);
+    add(k);
+    add(v);
+    if (c.list) {
+      buffers.push_back({positionAddress, {c.batch, c.kvHeads, c.keys}});
+      // Ranges of positions, which attention does not read.
+      buffers.push_back({0, {c.batch, c.kvHeads, keyBlocks(), 2}});
+      buffers.push_back(
+          {listAddress, {c.batch, c.heads, queryBlocks(), words}});
+    }
+    add(o);
     if (c.lse) {
       lse = memory.allocate(size_t(c.batch) * c.heads * c.queries * 4);
-      push(lse);
-      push(uint64_t(c.heads) * c.queries);
-      push(uint64_t(c.queries));
-    }
-    if (c.list) {
-      push(listAddress);
-      push(uint64_t(c.heads) * queryBlocks() * words);
-      push(uint64_t(queryBlocks()) * words);
-      push(uint64_t(words));
-    }
-    if (c.positions) {
-      push(positionAddress);
-      push(uint64_t(c.kvHeads) * c.keys);
-      push(uint64_t(c.keys));
+      buffers.push_back({lse, {c.batch, c.heads, c.queries}});
     }
     counter = memory.allocate(4);
     std::memcpy(reinterpret_cast<void *>(counter), &c.counterStart, 4);
-    push(counter);
-    push(c.batch);
-    push(c.heads);
-    push(c.kvHeads);
-    push(c.queries);
-    push(c.keys);
-    push(static_cast<float>(scale() * 1.4426950408889634));
+    buffers.push_back({counter, {}});
+  }
+
+  /// As the text says: a line for each parameter.
+  void setParams() {
+    makeBuffers();
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string slashes, param, kind;
+      size_t number = 0, detail = 0;
+      words >> slashes >> param >> kind >> number >> detail;
+      if (slashes != "//" || param != "param")
+        continue;
+      const Buffer &buffer = buffers.at(number);
+      if (kind == "tensor_map")
+        pushMap(*buffer.tensor, static_cast<unsigned>(detail));
+      else if (kind == "pointer")
+        push(buffer.address);
+      else if (kind == "extent")
+        push(static_cast<uint32_t>(buffer.shape.at(detail)));
+      else
+        push(std::accumulate(buffer.shape.begin() + detail + 1,
+                             buffer.shape.end(), uint64_t(1),
+                             std::multiplies<uint64_t>()));
+    }
   }
 
   double scale() const { return 1 / std::sqrt(double(c.headDim)); }
@@ -232,6 +259,8 @@ private:
   }
 
   const AttentionCase &c;
+  const std::string &text;
+  std::vector<Buffer> buffers;
   std::mt19937 random;
   const Kernel *kernel;
   DeviceMemory memory;
@@ -245,10 +274,46 @@ private:
 
 } // namespace
 
-std::string pbs::emu::test::makeKernel(const std::string &arguments) {
-  const char *tool = std::getenv("PBS_TEST_KERNEL");
-  std::string command = std::string(tool ? tool : "pbs-test-kernel") + " " +
-                        arguments + " --emit=ptx";
+/// The kernel of a case, before it is compiled.
+static std::string getFunction(const AttentionCase &c) {
+  std::string element = c.bf16 ? "bf16" : "f16";
+  std::string kv =
+      "!pbs.permuted_kv<?x?x?x" + std::to_string(c.headDim) + "x" + element +
+      ", block = 128, segment = " + std::to_string(c.segment) + ">";
+  std::string causal = c.causal ? ", causal" : "";
+  std::string text = "!q = tensor<?x?x?x" + std::to_string(c.headDim) + "x" +
+                     element + ">\n" +
+                     "!l = tensor<?x?x?xf32>\n"
+                     "plan.kernel @attention(%q: !q, %k: !q, %v: !q";
+  if (c.list)
+    text += ", %p: tensor<?x?x?xi32>, %r: tensor<?x?x?x2xi32>, "
+            "%b: tensor<?x?x?x?xi32>";
+  text += std::string(") -> ") + (c.lse ? "(!q, !l)" : "!q") + " {\n";
+  if (c.list) {
+    std::string list = "!pbs.block_list<?x?x?x?, block = 128x128, segment = " +
+                       std::to_string(c.segment) + causal + ">";
+    text += "%kv = pbs.pack_kv %k, %v, %p, %r : (!q, !q, tensor<?x?x?xi32>, "
+            "tensor<?x?x?x2xi32>) -> " +
+            kv +
+            "\n%list = pbs.pack_block_list %b : (tensor<?x?x?x?xi32>) -> " +
+            list + "\n%o, %l = pbs.sparse_attention %q, %kv, %list" +
+            (c.causal ? " {causal}" : "") + " : (!q, " + kv + ", " + list +
+            ") -> (!q, !l)\n";
+  } else {
+    text += std::string("%o, %l = pbs.attention %q, %k, %v") +
+            (c.causal ? " {causal}" : "") + " : (!q, !q, !q) -> (!q, !l)\n";
+  }
+  return text + "plan.return %o" + (c.lse ? ", %l : !q, !l" : " : !q") +
+         "\n}\n";
+}
+
+std::string pbs::emu::test::makeKernel(const AttentionCase &c,
+                                       const std::string &options) {
+  const char *tools = std::getenv("PBS_TOOLS");
+  std::string bin = tools ? std::string(tools) + "/" : "";
+  std::string command =
+      "cat << 'EOF' | " + bin + "pbs-opt --pbs-to-nvvm='" + options + "' | " +
+      bin + "pbs-test-kernel file --emit=ptx\n" + getFunction(c) + "EOF\n";
   FILE *pipe = popen(command.c_str(), "r");
   if (!pipe)
     return "";
@@ -260,7 +325,8 @@ std::string pbs::emu::test::makeKernel(const std::string &arguments) {
 }
 
 AttentionRun pbs::emu::test::runAttention(const Module &module,
+                                          const std::string &text,
                                           const AttentionCase &c,
                                           const LaunchOptions &options) {
-  return Run(module, c).run(options);
+  return Run(module, text, c).run(options);
 }

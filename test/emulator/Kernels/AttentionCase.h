@@ -41,13 +41,14 @@ struct AttentionRun {
   unsigned counter = 0; ///< work items drawn
 };
 
-/// PTX of pbs-test-kernel called with `arguments`. The variable PBS_TEST_KERNEL
-/// names the tool.
-std::string makeKernel(const std::string &arguments);
+/// PTX of the kernel of a case, with the parameters as comments, made with
+/// `options` of the pipeline. The variable PBS_TOOLS names the folder of the
+/// tools.
+std::string makeKernel(const AttentionCase &c, const std::string &options = "");
 
-/// Runs the only kernel of the module.
-AttentionRun runAttention(const Module &module, const AttentionCase &c,
-                          const LaunchOptions &options);
+/// Runs the only kernel of the module, which was parsed from `text`.
+AttentionRun runAttention(const Module &module, const std::string &text,
+                          const AttentionCase &c, const LaunchOptions &options);
 
 } // namespace pbs::emu::test
 

@@ -14,9 +14,10 @@
 using namespace pbs::emu;
 using namespace pbs::emu::test;
 
-static void expectRight(const std::string &arguments, AttentionCase c) {
-  std::string text = makeKernel("attention " + arguments), error;
-  ASSERT_FALSE(text.empty()) << "pbs-test-kernel failed";
+static void expectRight(const AttentionCase &c,
+                        const std::string &pipeline = "") {
+  std::string text = makeKernel(c, pipeline), error;
+  ASSERT_FALSE(text.empty()) << "the kernel was not made";
   auto module = Module::parse(text, error);
   ASSERT_NE(module, nullptr) << error;
   for (int mode = 0; mode < 3; ++mode)
@@ -24,11 +25,11 @@ static void expectRight(const std::string &arguments, AttentionCase c) {
       LaunchOptions options;
       options.completion = static_cast<Completion>(mode);
       options.seed = seed;
-      AttentionRun run = runAttention(*module, c, options);
-      ASSERT_FALSE(run.report) << arguments << ": " << run.report.format();
+      AttentionRun run = runAttention(*module, text, c, options);
+      ASSERT_FALSE(run.report) << run.report.format();
       EXPECT_TRUE(run.isRight())
-          << arguments << ": error " << run.error << ", of the LSE "
-          << run.lseError << " (seed " << seed << ", mode " << mode << ")";
+          << "error " << run.error << ", of the LSE " << run.lseError
+          << " (seed " << seed << ", mode " << mode << ")";
     }
 }
 
@@ -36,22 +37,22 @@ TEST(RightKernels, Dense) {
   AttentionCase c;
   c.queries = 130;
   c.keys = 300;
-  expectRight("", c);
+  expectRight(c);
 }
 
-TEST(RightKernels, CausalLateRescale) {
+TEST(RightKernels, CausalWithoutTurns) {
   AttentionCase c;
   c.causal = true;
   c.queries = 200;
   c.keys = 330;
   c.heads = 2;
-  expectRight("--causal --late-rescale", c);
+  expectRight(c, "ping-pong=0");
 }
 
-TEST(RightKernels, CausalTwoStagesAnchored) {
+TEST(RightKernels, CausalOfOneStage) {
   AttentionCase c;
   c.causal = true;
-  expectRight("--causal --stages=2 --anchor", c);
+  expectRight(c, "stages=1");
 }
 
 TEST(RightKernels, ListOfGroupedHeads) {
@@ -60,7 +61,7 @@ TEST(RightKernels, ListOfGroupedHeads) {
   c.heads = 2;
   c.queries = 256;
   c.keys = 400;
-  expectRight("--list", c);
+  expectRight(c);
 }
 
 TEST(RightKernels, PermutedCausalList) {
@@ -68,16 +69,16 @@ TEST(RightKernels, PermutedCausalList) {
   c.causal = c.list = c.positions = true;
   c.queries = c.keys = 333;
   c.heads = 2;
-  expectRight("--causal --list --positions", c);
+  expectRight(c);
 }
 
 TEST(RightKernels, PermutedSegments) {
   AttentionCase c;
-  c.causal = c.positions = true;
+  c.causal = c.list = c.positions = true;
   c.segment = 256;
   c.queries = 140;
   c.keys = 700;
-  expectRight("--causal --positions --segment=256", c);
+  expectRight(c);
 }
 
 TEST(RightKernels, HalfPrecisionOf64) {
@@ -87,27 +88,27 @@ TEST(RightKernels, HalfPrecisionOf64) {
   c.headDim = 64;
   c.bf16 = c.lse = false;
   c.queries = c.keys = 520;
-  expectRight("--head-dim=64 --f16 --causal --list --positions --segment=256 "
-              "--no-lse",
-              c);
+  expectRight(c);
 }
 
 TEST(RightKernels, SmallestOf64) {
   AttentionCase c;
   c.headDim = 64;
   c.queries = c.keys = 1;
-  expectRight("--head-dim=64 --stages=2", c);
+  expectRight(c, "stages=2");
 }
 
 TEST(RightKernels, CountsOfAPersistentKernelStandStill) {
   AttentionCase c;
   c.causal = true;
   std::string error;
-  auto module = Module::parse(makeKernel("attention --causal"), error);
+  std::string text = makeKernel(c);
+  auto module = Module::parse(text, error);
   ASSERT_NE(module, nullptr) << error;
-  AttentionRun run = runAttention(*module, c, LaunchOptions());
+  AttentionRun run = runAttention(*module, text, c, LaunchOptions());
   EXPECT_FALSE(run.report) << run.report.format();
-  EXPECT_EQ(run.counter, 3u) << "three blocks of queries were drawn";
+  EXPECT_EQ(run.counter, 5u)
+      << "three blocks of queries and, by each of two blocks, the end";
   // 6 pairs of blocks, 8 warps, two products of 8 instructions.
   EXPECT_EQ(run.statistics.instructions["wgmma"], 6u * 8 * 16);
   // Two boxes each: q of 3 blocks, k and v of 6.

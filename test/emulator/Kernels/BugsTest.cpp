@@ -41,8 +41,7 @@ protected:
     return c;
   }
   static const std::string &getText() {
-    static const std::string text =
-        makeKernel("attention --causal --list --positions");
+    static const std::string text = makeKernel(getCase());
     return text;
   }
   static std::string kindOf(const std::string &text, const AttentionCase &c) {
@@ -53,7 +52,7 @@ protected:
       return "";
     LaunchOptions options;
     options.maxInstructions = 5000000;
-    AttentionRun run = runAttention(*module, c, options);
+    AttentionRun run = runAttention(*module, text, c, options);
     if (run.report) {
       EXPECT_NE(run.report.line, 0u);
       return run.report.kind;
@@ -147,7 +146,8 @@ static const Bug kBugs[] = {
      R"(bar\.sync[^;]*;)",
      "",
      {"race"},
-     {"barrier-arrived-twice", "uninitialised-mbarrier"}},
+     {"barrier-arrived-twice", "uninitialised-mbarrier", "overwrite-in-use",
+      "uninitialised-shared"}},
     {"DoubledBarrier",
      R"(bar\.sync[^;]*;)",
      "$&\n$&",
@@ -209,17 +209,17 @@ static const Bug kBugs[] = {
      "setp.eq.f32$1, 0f7F800000;",
      {"wrong-result"}},
     {"StorePastTheEnd",
-     R"(@%p\d+ st\.global\.f32)",
-     "st.global.f32",
+     R"(@%p\d+ st\.global\.b32)",
+     "st.global.b32",
      {"out-of-bounds"},
      {"wrong-result"}},
     {"MisalignedCoordinate",
-     R"((cp\.async\.bulk\.tensor[^;]*\{)64,)",
+     R"((cp\.async\.bulk\.tensor[^;]*\{)%r\d+,)",
      "$1 1,",
      {"misaligned"}},
     // What is aligned is a place like any other.
     {"WrongCoordinate",
-     R"((cp\.async\.bulk\.tensor[^;]*\{)64,)",
+     R"((cp\.async\.bulk\.tensor[^;]*\{)%r\d+,)",
      "$1 56,",
      {"wrong-result"}},
     {"StoreBeforeTheTensor",
@@ -232,8 +232,8 @@ static const Bug kBugs[] = {
      {"misaligned"}},
     // The number of a block is that of its bit.
     {"ListOffByOne",
-     R"(popc\.b32(\s+)(%r\d+), (%r\d+);(\s+)or\.b32)",
-     "popc.b32$1$2, $3;\n\tadd.s32 $2, $2, 1;$4or.b32",
+     R"(popc\.b32(\s+)(%r\d+), (%r\d+);(\s+add\.s32\s+%r\d+, %r\d+, \2;))",
+     "popc.b32$1$2, $3;\n\tadd.s32 $2, $2, 1;$4",
      {"wrong-result"}},
     {"DivergentBarrier",
      R"(bar\.sync(\s+%r\d+, 128;))",

@@ -3,9 +3,10 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Builds one GPU kernel from flags, or reads a module of kernels in the LLVM
-// and NVVM dialects, so that lit and the GPU scripts see it without a front
-// end: as IR, as PTX, or as cubin with ptxas' report.
+// Builds a small GPU kernel, or reads a module of kernels in the LLVM and NVVM
+// dialects, so that tests see it without a runtime: as IR, as PTX with the
+// parameters of kernels made by way of tiles as comments, or as cubin with
+// ptxas' report.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,7 +16,6 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
-#include "pbs/Conversion/PBSToNVVM/AttentionKernel.h"
 #include "pbs/Conversion/PBSToNVVM/BlockListKernels.h"
 #include "pbs/Conversion/PBSToNVVM/GpuModuleToPtx.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
@@ -31,60 +31,43 @@
 using namespace mlir;
 namespace cl = llvm::cl;
 
-static cl::opt<std::string>
-    kernelKind(cl::Positional, cl::init("attention"),
-               cl::desc("attention | block-list | file"));
+static cl::opt<std::string> kernelKind(cl::Positional, cl::Required,
+                                       cl::desc("block-list | file"));
 static cl::opt<std::string> input("input", cl::init("-"),
                                   cl::desc("the module, for 'file'"));
-static cl::opt<int64_t> headDim("head-dim", cl::init(128));
-static cl::opt<bool> f16("f16", cl::desc("f16 instead of bf16"));
-static cl::opt<bool> causal("causal");
-static cl::opt<bool> positions("positions");
-static cl::opt<int64_t> segment("segment", cl::init(0));
-static cl::opt<bool> list("list");
-static cl::opt<bool> packed("packed");
-static cl::opt<bool> noLse("no-lse");
-static cl::opt<unsigned> headsPerGroup("heads-per-group", cl::init(0));
-static cl::opt<bool> late("late-rescale");
-static cl::opt<bool> anchor("anchor");
-static cl::opt<unsigned> stages("stages", cl::init(0));
-static cl::opt<unsigned> consumerRegisters("consumer-registers", cl::init(232));
 static cl::opt<std::string> emit("emit", cl::init("mlir"),
                                  cl::desc("mlir | ptx | cubin"));
 static cl::opt<std::string> ptxas("ptxas", cl::desc("path of ptxas"));
 static cl::opt<std::string> output("o", cl::init("-"));
 
-/// Prints what the plan is written from, a line for each parameter.
-static void printParams(const mlir::pbs::KernelInfo &kernel, raw_ostream &os) {
-  using Kind = mlir::pbs::KernelParam::Kind;
-  for (const mlir::pbs::KernelParam &param : kernel.params) {
+/// Prints the parameters of a kernel, a line each: what of which buffer.
+static void printParams(plan::KernelOp kernel, plan::CUDACodeAttr code,
+                        raw_ostream &os) {
+  int64_t numBuffers =
+      kernel.getNumArguments() + kernel.getResultTypes().size();
+  auto printExtent = [&](AffineExpr size) {
+    for (int64_t buffer = 0; buffer < numBuffers; ++buffer)
+      for (int64_t dim = 0; dim < kernel.getBufferType(buffer).getRank(); ++dim)
+        if (kernel.getExtent(buffer, dim) == size) {
+          os << "extent " << buffer << " " << dim << "\n";
+          return;
+        }
+    llvm_unreachable("expected an extent of a buffer");
+  };
+  for (Attribute param : code.getParams()) {
     os << "// param ";
-    switch (param.kind) {
-    case Kind::TensorMap:
-      os << "tensor_map " << param.role << " box [";
-      llvm::interleaveComma(param.box, os);
-      os << "]\n";
-      break;
-    case Kind::Pointer:
-      os << "pointer " << param.role << "\n";
-      break;
-    case Kind::Extent:
-      os << "extent " << param.role << " dim " << param.dim << "\n";
-      break;
-    case Kind::Stride:
-      os << "stride " << param.role << " dim " << param.dim << "\n";
-      break;
-    case Kind::Scale:
-      os << "scale\n";
-      break;
-    }
+    if (auto map = dyn_cast<plan::TensorMapAttr>(param))
+      os << "tensor_map " << map.getBuffer() << " " << map.getBox()[1] << "\n";
+    else if (auto pointer = dyn_cast<plan::PointerAttr>(param))
+      os << "pointer " << pointer.getBuffer() << "\n";
+    else if (auto stride = dyn_cast<plan::StrideAttr>(param))
+      os << "stride " << stride.getBuffer() << " " << stride.getDim() << "\n";
+    else
+      printExtent(cast<plan::IntegerAttr>(param).getValue().getResult(0));
   }
-  os << "// threads " << kernel.threads << " shared bytes "
-     << kernel.sharedBytes << "\n";
 }
 
-static LogicalResult emitModule(ModuleOp module,
-                                const mlir::pbs::KernelInfo *kernel) {
+static LogicalResult emitModule(ModuleOp module) {
   std::error_code error;
   llvm::ToolOutputFile file(output, error, llvm::sys::fs::OF_None);
   if (error) {
@@ -94,14 +77,16 @@ static LogicalResult emitModule(ModuleOp module,
   file.keep();
   if (emit == "mlir") {
     module->print(file.os());
-    if (kernel)
-      printParams(*kernel, file.os());
     return success();
   }
   FailureOr<std::string> ptx = mlir::pbs::translateGpuModulesToPtx(module, {});
   if (failed(ptx))
     return failure();
   if (emit == "ptx") {
+    for (auto kernel : module.getOps<plan::KernelOp>())
+      if (auto code =
+              dyn_cast_or_null<plan::CUDACodeAttr>(kernel.getCodeAttr()))
+        printParams(kernel, code, file.os());
     file.os() << *ptx;
     return success();
   }
@@ -129,7 +114,7 @@ static LogicalResult run() {
     SourceMgrDiagnosticHandler handler(sources, &context);
     OwningOpRef<ModuleOp> module =
         parseSourceFile<ModuleOp>(input.getValue(), sources, &context);
-    return module ? emitModule(*module, nullptr) : failure();
+    return module ? emitModule(*module) : failure();
   }
   context.loadDialect<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect>();
   OpBuilder builder(&context);
@@ -143,29 +128,12 @@ static LogicalResult run() {
   if (kernelKind == "block-list") {
     kernel = mlir::pbs::buildBlockListFromIndices(builder, loc,
                                                   "block_list_from_indices");
-  } else if (kernelKind == "attention") {
-    mlir::pbs::AttentionKernelSpec spec;
-    spec.headDim = headDim;
-    spec.bf16 = !f16;
-    spec.causal = causal;
-    spec.hasPositions = positions;
-    spec.segment = segment;
-    spec.hasList = list;
-    spec.packed = packed;
-    spec.writeLse = !noLse;
-    spec.schedule.lateRescale = late;
-    spec.schedule.anchor = anchor;
-    spec.schedule.stages = stages;
-    spec.schedule.headsPerGroup = headsPerGroup;
-    spec.schedule.consumerRegisters = consumerRegisters;
-    kernel = mlir::pbs::buildAttentionKernel(builder, loc, spec);
   } else {
-    llvm::errs() << "expected attention, block-list or file, got " << kernelKind
-                 << "\n";
+    llvm::errs() << "expected block-list or file, got " << kernelKind << "\n";
   }
   if (failed(kernel) || failed(verify(*module)))
     return failure();
-  return emitModule(*module, &*kernel);
+  return emitModule(*module);
 }
 
 int main(int argc, char **argv) {

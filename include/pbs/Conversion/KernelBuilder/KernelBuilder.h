@@ -24,7 +24,7 @@ using Values = SmallVector<Value>;
 enum class Cmp { EQ, NE, LT, LE, GT, GE, ULT, UGE };
 
 /// How a kernel parameter is passed.
-enum class ParamKind { TensorMap, Pointer, I32, I64, F32 };
+enum class ParamKind { TensorMap, Pointer, I32, I64 };
 
 /// Address spaces of NVPTX.
 constexpr unsigned kGlobalSpace = 1;
@@ -75,7 +75,6 @@ public:
   Value mul(Value a, Value b);
   Value mul(Value a, int64_t b);
   Value udiv(Value a, Value b);
-  Value sdiv(Value a, Value b);
   Value and_(Value a, Value b);
   Value and_(Value a, int64_t b);
   Value or_(Value a, Value b);
@@ -88,7 +87,6 @@ public:
   Value smin(Value a, Value b);
   Value smax(Value a, Value b);
   Value zext64(Value a);
-  Value sext64(Value a);
   Value trunc32(Value a);
   Value popc(Value a);
   /// Index of the lowest set bit; `a` must not be zero.
@@ -111,7 +109,6 @@ public:
   /// Rounded to nearest.
   Value sqrt(Value a);
   Value rsqrt(Value a);
-  Value fneg(Value a);
   Value fcmpEq(Value a, Value b);
   /// 2^a, ex2.approx.ftz (PTX ISA: 2 ulp; -inf gives 0).
   Value ex2(Value a);
@@ -165,7 +162,6 @@ public:
   //===--- mbarrier ---===//
   void mbarInit(Value bar, unsigned count);
   void fenceMbarInit();
-  void mbarArrive(Value bar);
   void mbarArriveIf(Value bar, Value pred);
   void mbarExpectTxIf(Value bar, unsigned bytes, Value pred);
   void mbarWait(Value bar, Value parity);

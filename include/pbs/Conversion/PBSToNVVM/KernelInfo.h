@@ -23,19 +23,15 @@ namespace pbs {
 /// One parameter of a GPU kernel.
 struct KernelParam {
   enum class Kind {
-    TensorMap, ///< CUtensorMap by value, 128-byte swizzle
-    Pointer,   ///< address of the buffer
-    Extent,    ///< dimension `dim` of the buffer, i32
-    Stride,    ///< stride of dimension `dim` in elements, i64
-    Scale      ///< scale of the scores times log2(e), f32
+    Pointer, ///< address of the buffer
+    Extent,  ///< dimension `dim` of the buffer, i32
+    Stride   ///< stride of dimension `dim` in elements, i64
   };
   Kind kind;
   /// The buffer by the kernel's own name for it (an enumeration beside its
   /// builder).
   unsigned role = 0;
   unsigned dim = 0;
-  /// Tensor maps: elements of the box, innermost dimension first.
-  SmallVector<int64_t, 4> box;
 };
 
 /// A GPU kernel.

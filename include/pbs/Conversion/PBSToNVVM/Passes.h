@@ -27,6 +27,9 @@ namespace mlir::pbs {
 
 /// The gpu.module that holds the kernels.
 constexpr llvm::StringLiteral kGPUModuleName = "gpu";
+/// Attribute of a plan.kernel that convert-pbs-to-tile refused: why. It makes
+/// the error of a kernel that gets no code at all.
+constexpr llvm::StringLiteral kRefusedAttrName = "tile.refused";
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

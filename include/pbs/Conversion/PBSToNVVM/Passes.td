@@ -16,25 +16,26 @@ def ConvertPBSToNVVMPass : Pass<"convert-pbs-to-nvvm", "ModuleOp"> {
     Makes a GPU kernel in NVVM IR for each `plan.kernel` that has no code yet, in
     a `gpu.module @gpu`, and sets the kernel's `code` to `#plan.cuda_code`.
 
-    Kernels exist for `pbs.attention` and `pbs.sparse_attention` (f16 or bf16,
-    head dimension 64 or 128, blocks of 128x128, sm_90a), and for what makes their
-    inputs of a caller's lists and positions: `pbs.block_list_from_indices`,
-    `pbs.full_block_list`, `pbs.kv_from_positions`. Any other op is an error
-    that names it and what there is code for.
-
-    Numerics: products in the tensor cores with f32 accumulation, softmax in f32
-    with the approximate ex2 of the hardware (PTX ISA, ex2.approx: relative error
-    2^-22.5), probabilities rounded to the input type.
+    Kernels exist for what makes a block list and positions of a caller's:
+    `pbs.block_list_from_indices`, `pbs.full_block_list` and
+    `pbs.kv_from_positions`. All others are made by way of tiles, see
+    `convert-pbs-to-tile`; one that is left is an error that names it and what
+    there is code for.
 
     Example:
 
     ```mlir
-    plan.kernel @dense(%q: tensor<1x32x?x128xbf16>, %k: tensor<1x8x?x128xbf16>,
-                       %v: tensor<1x8x?x128xbf16>) -> tensor<1x32x?x128xbf16> {
-      %o, %lse = pbs.attention %q, %k, %v {causal}
-        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>)
-        -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
-      plan.return %o : tensor<1x32x?x128xbf16>
+    plan.kernel @positions(%k: tensor<1x8x?x128xbf16>,
+                           %v: tensor<1x8x?x128xbf16>, %p: tensor<1x8x?xi32>)
+        -> tensor<1x8x?x2xi32> {
+      %kv = pbs.kv_from_positions %k, %v, %p
+        : (tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>, tensor<1x8x?xi32>)
+        -> !pbs.permuted_kv<1x8x?x128xbf16, block = 128, segment = 256>
+      %key, %value, %positions, %ranges = pbs.unpack_kv %kv
+        : (!pbs.permuted_kv<1x8x?x128xbf16, block = 128, segment = 256>)
+        -> (tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>, tensor<1x8x?xi32>,
+            tensor<1x8x?x2xi32>)
+      plan.return %ranges : tensor<1x8x?x2xi32>
     }
     ```
   }];

@@ -36,7 +36,8 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     - `pbs.sort_segments`, `pbs.permute_kv` and `pbs.fused_permute_kv`, the same,
       segments of at most 512 keys, blocks of 128.
 
-    Any other kernel stays as it is, with a remark that says why.
+    Any other kernel stays as it is, with a remark that says why, and the same
+    in its attribute `tile.refused`, for the error of a pass that needs code.
 
     Example:
 
