@@ -135,6 +135,15 @@ public:
     return bytes;
   }
 
+  /// Name of the plan that a run takes.
+  std::string getAlternative(const std::vector<Tensor> &inputs) const {
+    std::vector<pbs_tensor> tensors = convert(inputs);
+    const char *name;
+    Error::check(
+        pbs_program_alternative(handle, tensors.data(), tensors.size(), &name));
+    return name;
+  }
+
   /// Runs the program on all inputs and then all outputs.
   void operator()(const std::vector<Tensor> &arguments,
                   const RunOptions &options = {}) const {

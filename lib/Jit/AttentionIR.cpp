@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionIR.h"
+#include <algorithm>
 #include <cstdio>
 
 using namespace pbs::jit;
@@ -142,6 +143,9 @@ std::string Emitter::check() const {
   if (!(config.threshold > 0))
     return "expected a positive threshold, got " +
            std::to_string(config.threshold);
+  if (config.dense_below < -1)
+    return "expected dense_below of at least -1, got " +
+           std::to_string(config.dense_below);
   if (config.scale - config.scale != 0)
     return "expected a finite scale, got " + std::to_string(config.scale);
 
@@ -362,8 +366,16 @@ std::string Emitter::emit() {
     line("%bits = pbs.unpack_block_list %list : (" + list + ") -> " + bits);
     addResult("block_list", "%bits", bits);
   }
-  return "func.func @attention(" + arguments + ")\n    -> (" + results +
-         ") {\n" + body + "  return " + values + " : " + valueTypes + "\n}\n";
+  // Without the attribute the pipeline decides.
+  std::string dense =
+      config.dense_below == 0
+          ? ""
+          : "attributes {pbs.dense_below = " +
+                std::to_string(std::max<int64_t>(0, config.dense_below)) +
+                " : i64} ";
+  return "func.func @attention(" + arguments + ")\n    -> (" + results + ") " +
+         dense + "{\n" + body + "  return " + values + " : " + valueTypes +
+         "\n}\n";
 }
 
 std::string pbs::jit::emitAttentionIR(const pbs_attention_config &config,

@@ -127,7 +127,13 @@ private:
 } // namespace
 
 LogicalResult Compilation::selectFunction(ModuleOp module, std::string &name) {
-  SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+  // Alternatives of the chosen function stay beside it.
+  auto getMain = [](func::FuncOp function) {
+    return function->getAttrOfType<FlatSymbolRefAttr>("pbs.alternative_of");
+  };
+  SmallVector<func::FuncOp> functions, alternatives;
+  for (auto function : module.getOps<func::FuncOp>())
+    (getMain(function) ? alternatives : functions).push_back(function);
   if (functions.empty())
     return module.emitError("expected a function, got none");
   func::FuncOp chosen;
@@ -146,10 +152,13 @@ LogicalResult Compilation::selectFunction(ModuleOp module, std::string &name) {
   if (!chosen)
     return module.emitError("expected a function of the module (")
            << names << "), got '" << options.function << "'";
+  name = chosen.getSymName().str();
   for (func::FuncOp function : functions)
     if (function != chosen)
       function.erase();
-  name = chosen.getSymName().str();
+  for (func::FuncOp function : alternatives)
+    if (getMain(function).getValue() != name)
+      function.erase();
   return success();
 }
 

@@ -30,10 +30,13 @@ using namespace mlir;
 /// The op that holds GPU code, by name: its header is large.
 static constexpr StringLiteral kGPUModule = "gpu.module";
 
-void pbs::buildExpandStage(OpPassManager &pm, bool fuse) {
+void pbs::buildExpandStage(OpPassManager &pm, bool fuse, int64_t denseBelow) {
   pm.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createExpandPass());
   pm.addNestedPass<func::FuncOp>(createCSEPass());
+  DenseAlternativePassOptions dense;
+  dense.below = denseBelow;
+  pm.addPass(createDenseAlternativePass(dense));
   if (fuse) {
     pm.addNestedPass<func::FuncOp>(createFusePermutationPass());
     pm.addNestedPass<func::FuncOp>(createFuseSelectionPass());
@@ -58,13 +61,13 @@ void pbs::buildCPULoweringStage(OpPassManager &pm) {
 
 void pbs::buildPlanPipeline(OpPassManager &pm,
                             const PlanPipelineOptions &options) {
-  buildExpandStage(pm, options.fuse);
+  buildExpandStage(pm, options.fuse, options.denseBelow);
   buildPlanStage(pm);
 }
 
 void pbs::buildCPUPipeline(OpPassManager &pm,
                            const CPUPipelineOptions &options) {
-  buildExpandStage(pm, options.fuse);
+  buildExpandStage(pm, options.fuse, options.denseBelow);
   buildPlanStage(pm);
   buildCPUCodeStage(pm, options.vectorBits);
   buildCPULoweringStage(pm);
@@ -114,7 +117,7 @@ void pbs::buildNVVMCodeStage(OpPassManager &pm) {
 
 void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
-  buildExpandStage(pm, options.fuse);
+  buildExpandStage(pm, options.fuse, options.denseBelow);
   pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
   pm.addNestedPass<func::FuncOp>(createSplitPoolsPass());
   buildPlanStage(pm);

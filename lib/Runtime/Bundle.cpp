@@ -16,7 +16,7 @@ using namespace pbs::runtime;
 
 namespace {
 constexpr char kMagic[8] = {'P', 'B', 'S', 'B', 'N', 'D', 'L', '\n'};
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
 /// Magic, format version, size of the content, CRC-32 of the content.
 constexpr size_t kHeaderSize = sizeof(kMagic) + 4 + 8 + 4;
 
@@ -166,6 +166,7 @@ struct Describe {
   }
   template <typename S>
   static void plan(S &s, Plan &plan) {
+    s.string(plan.name);
     s.list(plan.symbols, [](S &s, Symbol &symbol) {
       s.enumeration(symbol.kind, kNumSymbolKinds);
       s.number(symbol.argument);
@@ -187,6 +188,7 @@ struct Describe {
       s.string(buffer.name);
       s.enumeration(buffer.dtype, kNumDTypes);
       exprs(s, buffer.dims);
+      s.number(buffer.slot);
     });
     s.list(plan.kernels, [](S &s, Kernel &k) { kernel(s, k); });
     s.list(plan.steps, [](S &s, Step &st) { step(s, st); });

@@ -85,8 +85,8 @@ pbs_status pbs::runtime::createProgram(Bundle bundle, const std::string &report,
     result->report += "code for " + image.chip + ": " +
                       std::to_string(image.bytes.size()) + " bytes\n";
   for (const GuardedPlan &guarded : result->bundle.plans)
-    result->report +=
-        "plan if " + guarded.guard.str() + "\n" + guarded.plan.str();
+    result->report += "plan '" + guarded.plan.name + "' if " +
+                      guarded.guard.str() + "\n" + guarded.plan.str();
   *program = result.release();
   return PBS_OK;
 }
@@ -245,6 +245,20 @@ extern "C" pbs_status pbs_program_workspace_size(pbs_program_t program,
   if (!bytes)
     return fail(PBS_INVALID_ARGUMENT, "expected a size, got null");
   *bytes = static_cast<size_t>(call.workspaceBytes);
+  return PBS_OK;
+}
+
+extern "C" pbs_status pbs_program_alternative(pbs_program_t program,
+                                              const pbs_tensor *inputs,
+                                              size_t num_inputs,
+                                              const char **name) {
+  Call call;
+  if (Status status = resolveInputs(program, inputs, num_inputs, call);
+      !status.ok())
+    return report(status);
+  if (!name)
+    return fail(PBS_INVALID_ARGUMENT, "expected a place for a name, got null");
+  *name = call.plan->name.c_str();
   return PBS_OK;
 }
 

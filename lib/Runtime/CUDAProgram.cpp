@@ -12,7 +12,9 @@
 
 #include "CUDADriver.h"
 #include "Program.h"
+#include <cstdio>
 #include <cstring>
+#include <list>
 #include <map>
 #include <mutex>
 
@@ -86,6 +88,48 @@ struct Loaded {
     size_t size = 0;
   };
   std::map<void *, Block> workspaces;
+};
+
+/// The workspaces of callers that runs in checked mode are using, in all
+/// programs of the process.
+class WorkspacesInUse {
+public:
+  static WorkspacesInUse &get() {
+    static WorkspacesInUse instance;
+    return instance;
+  }
+
+  /// Fails if a run on another stream has not ended yet that uses some of the
+  /// memory.
+  Status take(const char *begin, size_t size, void *stream) {
+    std::lock_guard<std::mutex> lock(mutex);
+    for (const Use &use : uses)
+      if (begin < use.end && use.begin < begin + size)
+        return invalidArgument(
+            "expected a workspace of its own for each run, got one that a run "
+            "on stream " +
+            format(use.stream) + " is using, on stream " + format(stream));
+    uses.push_back({begin, begin + size, stream});
+    return {};
+  }
+  void give(const char *begin) {
+    std::lock_guard<std::mutex> lock(mutex);
+    uses.remove_if([&](const Use &use) { return use.begin == begin; });
+  }
+
+private:
+  struct Use {
+    const char *begin, *end;
+    void *stream;
+  };
+  static std::string format(void *stream) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "%p", stream);
+    return text;
+  }
+
+  std::mutex mutex;
+  std::list<Use> uses;
 };
 
 /// Values of the parameters of one launch, which stay where they are.
@@ -167,9 +211,9 @@ public:
     if (options.workspace)
       call.placeWorkspace(options.workspace);
     auto *stream = static_cast<cuda::Stream>(options.stream);
-    if (Status status = runSteps(*state, call, stream); !status.ok())
-      return status;
-    return options.checked ? readStatuses(call, stream) : Status();
+    if (!options.checked)
+      return runSteps(*state, call, stream);
+    return runChecked(*state, call, options.workspace, stream);
   }
 
 private:
@@ -179,6 +223,8 @@ private:
   Status loadFunctions(Loaded &state, int deviceId);
   Status placeOwnWorkspace(Loaded &state, Call &call, void *stream);
   Status runSteps(Loaded &state, const Call &call, cuda::Stream stream);
+  Status runChecked(Loaded &state, const Call &call, void *workspace,
+                    cuda::Stream stream);
   Status launch(Loaded &state, const Call &call, size_t planIndex,
                 const Step &step, cuda::Stream stream);
   Status addParams(const Call &call, const Kernel &kernel, const Step &step,
@@ -474,6 +520,24 @@ Status CUDAProgram::runSteps(Loaded &state, const Call &call,
       return status;
   }
   return {};
+}
+
+/// Runs the steps and waits; `workspace` is the caller's, if there is one.
+Status CUDAProgram::runChecked(Loaded &state, const Call &call, void *workspace,
+                               cuda::Stream stream) {
+  auto *begin = static_cast<const char *>(workspace);
+  bool isTaken = begin && call.workspaceBytes > 0;
+  if (isTaken)
+    if (Status status = WorkspacesInUse::get().take(
+            begin, static_cast<size_t>(call.workspaceBytes), stream);
+        !status.ok())
+      return status;
+  Status status = runSteps(state, call, stream);
+  if (status.ok())
+    status = readStatuses(call, stream);
+  if (isTaken)
+    WorkspacesInUse::get().give(begin);
+  return status;
 }
 
 Status CUDAProgram::readStatuses(const Call &call, cuda::Stream stream) {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Call.h"
+#include <algorithm>
 
 using namespace pbs::runtime;
 
@@ -175,8 +176,10 @@ static Status checkDims(const Argument &argument, const Buffer &buffer,
 }
 
 static Status layOutWorkspace(Call &call) {
-  int64_t offset = 0;
-  for (const WorkspaceBuffer &spec : call.plan->workspace) {
+  const std::vector<WorkspaceBuffer> &buffers = call.plan->workspace;
+  // Sizes of the slots, and then where they begin.
+  std::vector<int64_t> slots(buffers.size());
+  for (const WorkspaceBuffer &spec : buffers) {
     Buffer &buffer = call.workspace.emplace_back();
     buffer.dtype = spec.dtype;
     int64_t bytes = 0;
@@ -192,10 +195,17 @@ static Status layOutWorkspace(Call &call) {
           formatShape(buffer.shape.data(), buffer.shape.size()) +
           " is too large");
     buffer.strides = getRowMajorStrides(buffer.shape);
-    call.workspaceOffsets.push_back(offset);
-    offset += (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment *
-              kWorkspaceAlignment;
+    slots[spec.slot] = std::max(slots[spec.slot], bytes);
   }
+  int64_t offset = 0;
+  for (int64_t &slot : slots) {
+    int64_t bytes = (slot + kWorkspaceAlignment - 1) / kWorkspaceAlignment *
+                    kWorkspaceAlignment;
+    slot = offset;
+    offset += bytes;
+  }
+  for (const WorkspaceBuffer &spec : buffers)
+    call.workspaceOffsets.push_back(slots[spec.slot]);
   call.workspaceBytes = offset;
   return {};
 }

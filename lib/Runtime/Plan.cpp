@@ -77,6 +77,19 @@ static std::string verifyParam(const KernelParam &param, size_t numSymbols,
   return "";
 }
 
+/// Buffers of a slot are not used at the same time.
+static std::string verifySlots(const Plan &plan) {
+  std::vector<Lifetime> lifetimes = plan.getLifetimes();
+  for (size_t i = 0; i < lifetimes.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (plan.workspace[i].slot == plan.workspace[j].slot &&
+          lifetimes[i].overlaps(lifetimes[j]))
+        return "workspace '" + plan.workspace[i].name +
+               "': expected a slot of its own, got that of '" +
+               plan.workspace[j].name + "', which is used at the same time";
+  return "";
+}
+
 std::string Plan::verify(size_t numImages) const {
   size_t numSymbols = symbols.size();
   for (const Argument &argument : arguments)
@@ -109,6 +122,9 @@ std::string Plan::verify(size_t numImages) const {
     if (status.workspace >= workspace.size() ||
         workspace[status.workspace].dtype != DType::I32)
       return "status buffer out of range";
+  for (const WorkspaceBuffer &buffer : workspace)
+    if (buffer.slot >= workspace.size())
+      return "workspace '" + buffer.name + "': slot out of range";
 
   for (const Step &step : steps) {
     for (const Binding &binding : step.buffers) {
@@ -142,7 +158,7 @@ std::string Plan::verify(size_t numImages) const {
         return "kernel '" + kernel.name + "': parameter: " + error;
     }
   }
-  return "";
+  return verifySlots(*this);
 }
 
 //===----------------------------------------------------------------------===//
@@ -213,7 +229,8 @@ std::string Plan::str() const {
        << constraint.rhs.str() << "\n";
   for (const WorkspaceBuffer &buffer : workspace)
     os << "workspace %" << buffer.name << ": "
-       << formatDims(buffer.dims, buffer.dtype) << "\n";
+       << formatDims(buffer.dims, buffer.dtype) << " in slot " << buffer.slot
+       << "\n";
   for (const Kernel &kernel : kernels) {
     os << "kernel " << kernel.name << ": "
        << (kernel.target == Kernel::Target::CPU ? "cpu" : "cuda") << " "

@@ -81,7 +81,8 @@ def _get_method(causal, scale, block, segment, threshold, top_k, permute,
 def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
               threshold=0.9, top_k=None, permute=True, sharing="share_mean",
               proxy="last_rows", proxy_rows=128, proxy_seed=0,
-              return_lse=False, out=None, workspace=None, num_threads=None):
+              dense_below=None, return_lse=False, out=None, workspace=None,
+              num_threads=None):
     """Permuted block-sparse attention (PBS-Attn, arXiv 2510.21270).
 
     Args:
@@ -99,6 +100,9 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
         importance), "average_query" or "per_query_head".
       proxy: the query rows that importance is taken from: "last_rows",
         "strided_rows" or "random_rows" (of `proxy_seed`); `proxy_rows` many.
+      dense_below: with fewer keys compute dense attention, which is faster then
+        (exact, too); by default as many as pay on the device (8,192 on a GPU, none
+        on a CPU), 0 for never.
       return_lse: return (output, lse), lse f32 [B, Hq, M], natural logarithm.
       out, workspace, num_threads: see Program.
 
@@ -109,6 +113,8 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
         **_get_sizes(q, k, v),
         **_get_method(causal, scale, block, segment, threshold, top_k, permute,
                       sharing, proxy, proxy_rows, proxy_seed),
+        # In C 0 is the default and -1 is never.
+        dense_below=0 if dense_below is None else int(dense_below) or -1,
         outputs=_library.LSE if return_lse else 0)
     return program(q, k, v, out=_as_outputs(out), workspace=workspace,
                    num_threads=num_threads)

@@ -115,7 +115,8 @@ class AttentionConfig(_Sized):
                 ("proxy_seed", ctypes.c_int64), ("sharing", ctypes.c_int),
                 ("whole_own", ctypes.c_int32),
                 ("has_positions", ctypes.c_int32),
-                ("outputs", ctypes.c_int32)]
+                ("outputs", ctypes.c_int32),
+                ("dense_below", ctypes.c_int64)]
 
 
 _lock = threading.Lock()
@@ -159,6 +160,8 @@ def _declare(library):
             program, tensors, size, size, ctypes.POINTER(ctypes.c_int64)]),
         "pbs_program_workspace_size": (ctypes.c_int, [
             program, tensors, size, ctypes.POINTER(size)]),
+        "pbs_program_alternative": (ctypes.c_int, [
+            program, tensors, size, ctypes.POINTER(ctypes.c_char_p)]),
         "pbs_program_report": (ctypes.c_char_p, [program]),
         "pbs_program_run": (ctypes.c_int, [
             program, tensors, size, ctypes.POINTER(RunOptions)]),

@@ -78,6 +78,14 @@ class Program:
             self._handle, tensors, len(inputs), ctypes.byref(size)))
         return size.value
 
+    def alternative(self, *inputs):
+        """Name of the plan that a call with these inputs takes."""
+        tensors = _tensors.pack(self._view(inputs))
+        name = ctypes.c_char_p()
+        _library.check(_library.get().pbs_program_alternative(
+            self._handle, tensors, len(inputs), ctypes.byref(name)))
+        return name.value.decode(errors="replace")
+
     def __call__(self, *inputs, out=None, workspace=None, num_threads=None,
                  checked=False):
         """Runs the program.

@@ -66,7 +66,7 @@ TEST(Bundle, ForeignFilesAreNamed) {
             std::string::npos);
   std::string bytes = serialize(makeSampleBundle());
   bytes[8] = 99;
-  EXPECT_EQ(parseError(bytes), "expected bundle format 1, got 99");
+  EXPECT_EQ(parseError(bytes), "expected bundle format 2, got 99");
 }
 
 /// Mutations behind the checksum reach every check of the reader. None may
@@ -145,6 +145,11 @@ TEST(Bundle, InconsistencyIsNamed) {
   EXPECT_EQ(
       errorOf([](Bundle &b) { b.plans[0].plan.arguments[0].dims.clear(); }),
       "argument 'x': expected rank 1 to 8, got 0");
+  EXPECT_EQ(errorOf([](Bundle &b) { b.plans[0].plan.workspace[1].slot = 2; }),
+            "workspace 'status': slot out of range");
+  EXPECT_EQ(errorOf([](Bundle &b) { b.plans[0].plan.workspace[1].slot = 0; }),
+            "workspace 'status': expected a slot of its own, got that of "
+            "'partial', which is used at the same time");
   EXPECT_EQ(errorOf([](Bundle &b) {
               b.plans.push_back(b.plans[0]);
               b.plans[1].plan.arguments[0].name = "w";

@@ -231,6 +231,41 @@ TEST_F(CallTest, Workspace) {
   EXPECT_EQ(memory[bytes], 42);
 }
 
+/// Each step writes one of the buffers and reads the one before.
+TEST(Workspace, BuffersShareWhatIsFree) {
+  Expr one = Expr::constant(1), length = Expr::symbol(0);
+  Plan plan;
+  plan.symbols = {{Symbol::Kind::ArgumentDim, 0, 1}};
+  plan.arguments = {{"x", false, DType::F32, {one, length}}};
+  plan.workspace = {{"a", DType::F32, {length}, 0},
+                    {"b", DType::F32, {one}, 0},
+                    {"c", DType::BF16, {length}, 0},
+                    {"d", DType::F32, {length}, 0},
+                    {"status", DType::I32, {one}, 0}};
+  Kernel kernel;
+  plan.kernels = {kernel};
+  for (uint32_t i = 0; i < 4; ++i) {
+    Step step{Step::Kind::Launch, 0, {one, one, one}, {}};
+    step.buffers.push_back({Binding::Kind::Workspace, i});
+    if (i > 0)
+      step.buffers.push_back({Binding::Kind::Workspace, i - 1});
+    plan.steps.push_back(step);
+  }
+  plan.steps[1].buffers.push_back({Binding::Kind::Workspace, 4});
+  plan.statuses = {{4, {"bad"}}};
+  plan.shareWorkspace();
+  auto slotOf = [&](size_t i) { return plan.workspace[i].slot; };
+  // Neighbours are used at once; 'c' takes the bytes of 'a', and 'd', for which
+  // those are not free, of 'b'.
+  EXPECT_EQ(slotOf(2), slotOf(0));
+  EXPECT_EQ(slotOf(3), slotOf(1));
+  EXPECT_NE(slotOf(0), slotOf(1));
+  // A status is read at the end.
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_NE(slotOf(4), slotOf(i));
+  EXPECT_EQ(plan.verify(1), "");
+}
+
 TEST_F(CallTest, KernelsReportBadData) {
   x[5] = 13;
   EXPECT_EQ(runError(PBS_INVALID_DATA),
@@ -267,6 +302,7 @@ TEST_F(CallTest, GuardsChooseThePlan) {
   Bundle bundle = makeSampleBundle();
   // Lengths up to 2 have a plan of their own that launches nothing.
   GuardedPlan small = bundle.plans[0];
+  small.plan.name = "small";
   small.guard = Expr::binary(ExprOp::Kind::LessOrEqual, Expr::symbol(0),
                              Expr::constant(2));
   small.plan.steps.pop_back();
@@ -279,7 +315,15 @@ TEST_F(CallTest, GuardsChooseThePlan) {
   xShape[0] = yShape[0] = zShape[0] = 2;
   EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
   EXPECT_EQ(z[0], -1);
+  const char *name = nullptr;
+  ASSERT_EQ(pbs_program_alternative(program, tensors, 2, &name), PBS_OK);
+  EXPECT_STREQ(name, "small");
+  EXPECT_EQ(pbs_program_alternative(program, tensors, 2, nullptr),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected a place for a name, got null");
   xShape[0] = yShape[0] = zShape[0] = 4;
+  ASSERT_EQ(pbs_program_alternative(program, tensors, 2, &name), PBS_OK);
+  EXPECT_STREQ(name, "sample");
   EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
   EXPECT_NE(z[0], -1);
   xShape[0] = yShape[0] = zShape[0] = 8;

@@ -17,6 +17,7 @@ inline pbs::runtime::Bundle makeSampleBundle() {
   using namespace pbs::runtime;
   Expr s0 = Expr::symbol(0), s1 = Expr::symbol(1);
   Plan plan;
+  plan.name = "sample";
   plan.symbols = {{Symbol::Kind::ArgumentDim, 0, 0},
                   {Symbol::Kind::ArgumentDim, 1, 0},
                   {Symbol::Kind::NumThreads}};
@@ -27,8 +28,8 @@ inline pbs::runtime::Bundle makeSampleBundle() {
       {Constraint::Kind::Equal, s0, s1, "x and y of the same length"},
       {Constraint::Kind::Multiple, s0, Expr::constant(2),
        "the length of x to be a multiple of 2"}};
-  plan.workspace = {{"partial", DType::F32, {s0}},
-                    {"status", DType::I32, {Expr::constant(4)}}};
+  plan.workspace = {{"partial", DType::F32, {s0}, 0},
+                    {"status", DType::I32, {Expr::constant(4)}, 1}};
   Kernel kernel;
   kernel.name = "sum";
   kernel.symbol = "sum_packed";

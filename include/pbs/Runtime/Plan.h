@@ -115,12 +115,15 @@ struct Constraint {
   std::string expectation;
 };
 
-/// A buffer of the workspace, row-major. Buffers are laid out in order, each at
-/// a multiple of kWorkspaceAlignment bytes.
+/// A buffer of the workspace, row-major. It has the bytes of its slot, together
+/// with buffers that are not used at the same time. Slots are laid out in
+/// order, each at a multiple of kWorkspaceAlignment bytes and as large as its
+/// largest buffer.
 struct WorkspaceBuffer {
   std::string name;
   DType dtype = DType::F32;
   std::vector<Expr> dims;
+  uint32_t slot = 0;
 };
 constexpr int64_t kWorkspaceAlignment = 256;
 
@@ -190,8 +193,20 @@ struct StatusBuffer {
   std::vector<std::string> messages;
 };
 
+/// The steps from the first that uses a buffer of the workspace to the last.
+struct Lifetime {
+  size_t first;
+  size_t last;
+
+  bool overlaps(const Lifetime &other) const {
+    return first <= other.last && other.first <= last;
+  }
+};
+
 /// A sequence of steps for shapes that satisfy its constraints.
 struct Plan {
+  /// By which it can be told apart from other plans of a bundle.
+  std::string name;
   std::vector<Symbol> symbols;
   std::vector<Argument> arguments;
   std::vector<Constraint> constraints;
@@ -200,8 +215,18 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<StatusBuffer> statuses;
 
+  /// The lifetime of each buffer of the workspace. What holds a status lives
+  /// until the end, and what no step uses for the whole plan.
+  std::vector<Lifetime> getLifetimes() const;
+
+  /// Gives every buffer of the workspace a slot: in the order of their first
+  /// uses, the free one that has to grow least, or a new one. Sizes are those
+  /// for nominal shapes; the workspace is never larger than with a slot for
+  /// each buffer, whatever the shapes.
+  void shareWorkspace();
+
   /// Empty if the plan is consistent (every index in range, every expression
-  /// well formed), else what is wrong.
+  /// well formed, no two buffers of a slot used at once), else what is wrong.
   std::string verify(size_t numImages) const;
 
   /// The plan as text, one line for each entry.

@@ -128,6 +128,13 @@ PBS_API pbs_status pbs_program_output_shape(pbs_program_t program,
 PBS_API pbs_status pbs_program_workspace_size(pbs_program_t program,
                                               const pbs_tensor *inputs,
                                               size_t num_inputs, size_t *bytes);
+/** Which plan a run with the given inputs takes, by its name: that of the
+ * program's function, or of an alternative for such shapes, such as
+ * "attention_dense". Lives as long as the program. */
+PBS_API pbs_status pbs_program_alternative(pbs_program_t program,
+                                           const pbs_tensor *inputs,
+                                           size_t num_inputs,
+                                           const char **name);
 /** What the program is and how it came about, as text: plan, kernels, compile
  * times, cache. Lives as long as the program. */
 PBS_API const char *pbs_program_report(pbs_program_t program);
@@ -138,7 +145,7 @@ typedef struct pbs_run_options {
   void *stream;
   /** Workspace in the memory of the program's device, aligned to 256 bytes, and
    * its size in bytes; null: the program keeps one of its own. Two runs at once
-   * must not share one. */
+   * must not share one, which `checked` runs detect among themselves. */
   void *workspace;
   size_t workspace_size;
   /** CPU: threads to use at most; 0: PBS_NUM_THREADS, else the processors that
@@ -277,6 +284,9 @@ typedef struct pbs_attention_config {
   int32_t has_positions;
   /** Bits of pbs_output. */
   int32_t outputs;
+  /** Permuted: with fewer keys a call computes dense attention; 0: as many as
+   * pay on the target, -1: never. Only without outputs other than LSE. */
+  int64_t dense_below;
 } pbs_attention_config;
 
 /** Compiles an attention. */

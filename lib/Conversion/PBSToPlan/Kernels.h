@@ -8,6 +8,7 @@
 #ifndef PBS_LIB_CONVERSION_PBSTOPLAN_KERNELS_H
 #define PBS_LIB_CONVERSION_PBSTOPLAN_KERNELS_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 
 namespace mlir::pbs {
@@ -28,6 +29,12 @@ public:
   plan::KernelOp get(KernelOpInterface op, ValueRange inputs,
                      ArrayRef<ResultComponent> results,
                      plan::ProgramOp program);
+
+  /// `program` has taken the place and the name of `func`, which goes.
+  void replace(func::FuncOp func, plan::ProgramOp program) {
+    symbols.remove(func);
+    symbols.insert(program);
+  }
 
   unsigned size() const { return kernels.size(); }
 

@@ -25,6 +25,9 @@ using namespace mlir::pbs;
 
 /// Attribute that names an argument or a result of a function.
 static constexpr StringLiteral kNameAttr = "pbs.name";
+/// Attributes of a function that is an alternative of another one.
+static constexpr StringLiteral kAlternativeOfAttr = "pbs.alternative_of";
+static constexpr StringLiteral kGuardAttr = "pbs.guard";
 
 namespace {
 /// A tensor of the program, and its dimensions.
@@ -54,6 +57,7 @@ public:
 
 private:
   LogicalResult convertArguments();
+  LogicalResult convertGuard();
   LogicalResult convertOp(Operation *op);
   LogicalResult convertPack(Operation *op);
   LogicalResult convertUnpack(Operation *op);
@@ -161,6 +165,27 @@ LogicalResult Converter::convertArguments() {
       return failure();
     values[argument] = std::move(*parts);
   }
+  return success();
+}
+
+LogicalResult Converter::convertGuard() {
+  Attribute of = func->getAttr(kAlternativeOfAttr);
+  Attribute guard = func->getAttr(kGuardAttr);
+  if (!of && !guard)
+    return success();
+  auto name = dyn_cast_or_null<FlatSymbolRefAttr>(of);
+  auto set = dyn_cast_or_null<IntegerSetAttr>(guard);
+  if (!name || !set)
+    return func.emitError()
+           << "expected '" << kAlternativeOfAttr << "' to name a function and '"
+           << kGuardAttr << "' to be a set, got " << of << " and " << guard;
+  unsigned numSymbols = rules.getNumSymbols();
+  if (set.getValue().getNumDims() != 0 ||
+      set.getValue().getNumSymbols() != numSymbols)
+    return func.emitError() << "expected '" << kGuardAttr << "' over "
+                            << numSymbols << " symbols, got " << guard;
+  program.setAlternativeOfAttr(name);
+  program.setGuardAttr(set);
   return success();
 }
 
@@ -330,7 +355,7 @@ LogicalResult Converter::convert() {
   if (!llvm::hasSingleElement(func.getBody()))
     return func.emitError("expected a function of one block, got control flow");
   eraseDeadOps(func.front());
-  if (failed(convertArguments()))
+  if (failed(convertArguments()) || failed(convertGuard()))
     return failure();
   for (Operation &op : func.front())
     if (failed(convertOp(&op)))
@@ -355,6 +380,7 @@ LogicalResult Converter::convert() {
   for (Operation &op : program.getBody().front().without_terminator())
     numWorkspaceValues += op.getNumResults();
   numWorkspaceValues -= results.size();
+  kernels.replace(func, program);
   func.erase();
   return success();
 }

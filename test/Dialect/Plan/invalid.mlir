@@ -97,3 +97,63 @@ plan.kernel @grid_symbols(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
   %r = pbs.pool %a : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
   plan.return %r : tensor<1x2x?x64xf32>
 }
+
+// -----
+
+plan.program @main(%a: tensor<?xf32> {plan.name = "a"}) {
+  plan.return
+}
+// expected-error @below {{expected 'alternative_of' and 'guard' together, got one of them}}
+plan.program @without_guard(%a: tensor<?xf32> {plan.name = "a"})
+    attributes {alternative_of = @main} {
+  plan.return
+}
+
+// -----
+
+plan.program @main(%a: tensor<?xf32> {plan.name = "a"}) {
+  plan.return
+}
+// expected-error @below {{expected a guard over 1 symbols, got affine_set<()[s0, s1] : (s1 >= 0)>}}
+plan.program @guard_symbols(%a: tensor<?xf32> {plan.name = "a"})
+    attributes {alternative_of = @main, guard = affine_set<()[s0, s1] : (s1 >= 0)>} {
+  plan.return
+}
+
+// -----
+
+// expected-error @below {{expected a plan.program named @main, got none}}
+plan.program @of_nothing(%a: tensor<?xf32> {plan.name = "a"})
+    attributes {alternative_of = @main, guard = affine_set<()[s0] : (s0 >= 0)>} {
+  plan.return
+}
+
+// -----
+
+// expected-error @below {{expected @itself not to be an alternative itself}}
+plan.program @itself(%a: tensor<?xf32> {plan.name = "a"})
+    attributes {alternative_of = @itself, guard = affine_set<()[s0] : (s0 >= 0)>} {
+  plan.return
+}
+
+// -----
+
+plan.program @main(%a: tensor<?xi32> {plan.name = "a"}) {
+  plan.return
+}
+// expected-error @below {{expected argument 0 of type 'tensor<?xi32>', got 'tensor<?xf32>'}}
+plan.program @other_type(%a: tensor<?xf32> {plan.name = "a"})
+    attributes {alternative_of = @main, guard = affine_set<()[s0] : (s0 >= 0)>} {
+  plan.return
+}
+
+// -----
+
+plan.program @main(%a: tensor<?xf32> {plan.name = "a"}) {
+  plan.return
+}
+// expected-error @below {{expected argument 0 to be called 'a', got 'b'}}
+plan.program @other_name(%b: tensor<?xf32> {plan.name = "b"})
+    attributes {alternative_of = @main, guard = affine_set<()[s0] : (s0 >= 0)>} {
+  plan.return
+}

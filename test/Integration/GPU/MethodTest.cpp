@@ -41,11 +41,19 @@ static Problem withSizes(Problem problem, int64_t batch, int64_t numQueries,
   return problem;
 }
 
+/// The method at any length.
+static Program compileMethod(const Problem &problem, int outputs) {
+  pbs_attention_config config =
+      makeConfig(problem, PBS_ATTENTION_PERMUTED, outputs);
+  config.dense_below = -1;
+  return compileForDevice(config);
+}
+
 static Program compileAll(const Problem &problem) {
   int outputs = kAllOutputs;
   if (problem.unpermuted)
     outputs &= ~PBS_OUTPUT_IMPORTANCE;
-  return compileForDevice(makeConfig(problem, PBS_ATTENTION_PERMUTED, outputs));
+  return compileMethod(problem, outputs);
 }
 
 static Outputs runAll(pbs_program_t program, const Problem &problem,
@@ -127,8 +135,7 @@ TEST(GPUMethod, OutputAlone) {
     Problem problem = withSizes(makeProblem(2, 1, 64), 1, 500, 500);
     problem.threshold = threshold;
     Program all = compileAll(problem);
-    Program program =
-        compileForDevice(makeConfig(problem, PBS_ATTENTION_PERMUTED, 0));
+    Program program = compileMethod(problem, 0);
     ASSERT_TRUE(all && program);
     Inputs inputs = makeNormal(problem, 4);
     Buffer q(PBS_BF16, {1, 2, 500, 64}), k(PBS_BF16, {1, 1, 500, 64});
@@ -138,6 +145,39 @@ TEST(GPUMethod, OutputAlone) {
     v.write(inputs.v);
     ASSERT_EQ(runOnDevice(program.get(), {&q, &k, &v, &output}), "");
     EXPECT_TRUE(output.read() == runAll(all.get(), problem, inputs).output);
+  }
+}
+
+/// Below the length at which the method pays a call is dense attention.
+TEST(GPUMethod, ShortSequencesAreDense) {
+  Problem problem = withSizes(makeProblem(2, 1, 64), 1, 300, 500);
+  pbs_attention_config config =
+      makeConfig(problem, PBS_ATTENTION_PERMUTED, PBS_OUTPUT_LSE);
+  config.dense_below = 501;
+  Program program = compileForDevice(config);
+  Program dense = compileForDevice(
+      makeConfig(problem, PBS_ATTENTION_DENSE, PBS_OUTPUT_LSE));
+  ASSERT_TRUE(program && dense);
+  for (int64_t numKeys : {500, 501}) {
+    Problem sized = withSizes(problem, 1, 300, numKeys);
+    Inputs inputs = makeNormal(sized, 4);
+    Buffer q(PBS_BF16, {1, 2, 300, 64}), k(PBS_BF16, {1, 1, numKeys, 64});
+    Buffer v(PBS_BF16, k.shape), output(PBS_BF16, q.shape);
+    Buffer lse(PBS_F32, {1, 2, 300});
+    q.write(inputs.q);
+    k.write(inputs.k);
+    v.write(inputs.v);
+    DeviceTensor deviceQ(q), deviceK(k), deviceV(v);
+    pbs_tensor tensors[] = {deviceQ.get(), deviceK.get(), deviceV.get()};
+    const char *name = nullptr;
+    ASSERT_EQ(pbs_program_alternative(program.get(), tensors, 3, &name), PBS_OK)
+        << pbs_last_error();
+    EXPECT_STREQ(name, numKeys == 500 ? "attention_dense" : "attention");
+    ASSERT_EQ(runOnDevice(program.get(), {&q, &k, &v, &output, &lse}), "");
+    std::string bytes = output.bytes + lse.bytes;
+    ASSERT_EQ(runOnDevice(dense.get(), {&q, &k, &v, &output, &lse}), "");
+    if (numKeys == 500)
+      EXPECT_TRUE(bytes == output.bytes + lse.bytes);
   }
 }
 

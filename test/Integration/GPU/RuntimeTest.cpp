@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionCase.h"
+#include <atomic>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -99,6 +100,45 @@ TEST(GPURuntime, GraphsReplayARun) {
   device.check(device.graphExecDestroy(exec), "destroy");
   device.check(device.graphDestroy(graph), "destroy");
   call.expectRight();
+}
+
+TEST(GPURuntime, CheckedRunsDetectASharedWorkspace) {
+  AttentionCase first(makeSmall(), true);
+  AttentionCase second(makeSmall(), true, Layout::RowMajor, 2);
+  Program program = first.compile();
+  ASSERT_TRUE(program);
+  size_t size = first.getWorkspaceSize(program.get());
+  DeviceMemory workspace(size);
+  std::string errors[2];
+  // Both run again and again until one meets the other.
+  std::atomic<bool> isFound{false};
+  auto run = [&](AttentionCase &call, std::string &error) {
+    Device::get();
+    DeviceStream stream;
+    pbs_run_options options = makeOptions(stream);
+    options.checked = 1;
+    options.workspace = workspace.get();
+    options.workspace_size = size;
+    for (int i = 0; i < 1000 && !isFound; ++i) {
+      error = call.run(program.get(), options);
+      if (!error.empty())
+        isFound = true;
+    }
+  };
+  std::thread other([&] { run(second, errors[1]); });
+  run(first, errors[0]);
+  other.join();
+  EXPECT_TRUE(isFound);
+  EXPECT_NE((errors[0] + errors[1])
+                .find("expected a workspace of its own for each run"),
+            std::string::npos);
+  // Afterwards it is free again.
+  DeviceStream stream;
+  pbs_run_options options = makeOptions(stream);
+  options.checked = 1;
+  options.workspace = workspace.get();
+  options.workspace_size = size;
+  EXPECT_EQ(first.run(program.get(), options), "");
 }
 
 TEST(GPURuntime, ThreadsShareAProgram) {

@@ -30,6 +30,10 @@ def ConvertPBSToPlanPass : Pass<"convert-pbs-to-plan", "::mlir::ModuleOp"> {
     `list.bits`, or `permutation.positions`. As with `pbs.pack_*` their content
     is not checked.
 
+    A function with `pbs.alternative_of` and `pbs.guard` becomes a program that
+    is an alternative of another one. The symbols of the guard are the dynamic
+    dimensions of the arguments, as tensors, in order.
+
     It fails, with an error at the op, for what a plan cannot hold: control
     flow, calls, constants and ops of other dialects,
     `pbs.permuted_attention` (run `pbs-expand` first), a result that is an

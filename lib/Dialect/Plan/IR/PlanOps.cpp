@@ -485,6 +485,49 @@ LogicalResult ProgramOp::verify() {
       if (constraint.getSides().getNumSymbols() != numSymbols)
         return emitOpError() << "expected constraints over " << numSymbols
                              << " symbols, got " << constraint;
+  IntegerSetAttr guard = getGuardAttr();
+  if (static_cast<bool>(guard) != static_cast<bool>(getAlternativeOfAttr()))
+    return emitOpError("expected 'alternative_of' and 'guard' together, got "
+                       "one of them");
+  if (guard && (guard.getValue().getNumDims() != 0 ||
+                guard.getValue().getNumSymbols() != numSymbols))
+    return emitOpError() << "expected a guard over " << numSymbols
+                         << " symbols, got " << guard;
+  return success();
+}
+
+LogicalResult ProgramOp::verifySymbolUses(SymbolTableCollection &tables) {
+  FlatSymbolRefAttr name = getAlternativeOfAttr();
+  if (!name)
+    return success();
+  auto other = tables.lookupNearestSymbolFrom<ProgramOp>(*this, name);
+  if (!other)
+    return emitOpError() << "expected a plan.program named " << name
+                         << ", got none";
+  if (other.getAlternativeOfAttr())
+    return emitOpError() << "expected " << name
+                         << " not to be an alternative itself";
+  if (failed(verifyTypes(*this, "argument", other.getArgumentTypes(),
+                         getArgumentTypes())) ||
+      failed(verifyTypes(*this, "result", other.getResultTypes(),
+                         getResultTypes())))
+    return failure();
+  auto verifyName = [&](StringRef what, unsigned index, StringRef expected,
+                        StringRef got) -> LogicalResult {
+    if (expected == got)
+      return success();
+    return emitOpError() << "expected " << what << " " << index
+                         << " to be called '" << expected << "', got '" << got
+                         << "'";
+  };
+  for (unsigned i = 0, e = getNumArguments(); i < e; ++i)
+    if (failed(verifyName("argument", i, other.getArgumentName(i),
+                          getArgumentName(i))))
+      return failure();
+  for (unsigned i = 0, e = getResultTypes().size(); i < e; ++i)
+    if (failed(
+            verifyName("result", i, other.getResultName(i), getResultName(i))))
+      return failure();
   return success();
 }
 

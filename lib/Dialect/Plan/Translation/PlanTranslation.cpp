@@ -72,8 +72,11 @@ namespace {
 /// Translates one program.
 class Translator {
 public:
-  Translator(ModuleOp module, ProgramOp program, rt::Plan &plan)
-      : module(module), program(program), plan(plan) {}
+  /// Images of code, and their numbers in the bundle.
+  using Images = llvm::MapVector<StringAttr, uint32_t>;
+
+  Translator(ModuleOp module, ProgramOp program, Images &images, rt::Plan &plan)
+      : module(module), program(program), images(images), plan(plan) {}
 
   LogicalResult run();
 
@@ -93,11 +96,12 @@ private:
                            std::vector<rt::Expr> dims);
   /// Adds a step that sets a buffer to zero.
   void addMemset(rt::Binding binding);
+
   ModuleOp module;
   ProgramOp program;
+  Images &images;
   rt::Plan &plan;
   llvm::DenseMap<Value, Buffer> buffers;
-  llvm::MapVector<StringAttr, uint32_t> images;
 };
 } // namespace
 
@@ -156,7 +160,7 @@ void Translator::addConstraints() {
 
 rt::Binding Translator::addWorkspace(StringRef name, rt::DType dtype,
                                      std::vector<rt::Expr> dims) {
-  plan.workspace.push_back({name.str(), dtype, std::move(dims)});
+  plan.workspace.push_back({name.str(), dtype, std::move(dims), /*slot=*/0});
   return {rt::Binding::Kind::Workspace,
           static_cast<uint32_t>(plan.workspace.size() - 1)};
 }
@@ -295,24 +299,53 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
 }
 
 LogicalResult Translator::run() {
+  plan.name = program.getSymName().str();
   addInputs();
   addOutputs();
   addConstraints();
   for (auto launch : program.getOps<LaunchOp>())
     if (failed(addLaunch(launch)))
       return failure();
+  plan.shareWorkspace();
   return success();
 }
 
+/// 1 where all constraints of `guard` hold, always without one.
+static rt::Expr translateGuard(IntegerSetAttr guard) {
+  rt::Expr result = rt::Expr::constant(1);
+  if (!guard)
+    return result;
+  IntegerSet set = guard.getValue();
+  rt::Expr zero = rt::Expr::constant(0);
+  for (unsigned i = 0, e = set.getNumConstraints(); i < e; ++i) {
+    rt::Expr value = translate(set.getConstraint(i));
+    rt::Expr holds =
+        set.isEq(i)
+            ? rt::Expr::binary(rt::ExprOp::Kind::Equal, value, zero)
+            : rt::Expr::binary(rt::ExprOp::Kind::LessOrEqual, zero, value);
+    result =
+        i == 0 ? holds : rt::Expr::binary(rt::ExprOp::Kind::And, result, holds);
+  }
+  return result;
+}
+
 LogicalResult plan::translateToBundle(ModuleOp module, rt::Bundle &bundle) {
-  SmallVector<ProgramOp> programs(module.getOps<ProgramOp>());
+  // Alternatives in their order, then what they are alternatives of.
+  SmallVector<ProgramOp> alternatives, programs;
+  for (auto program : module.getOps<ProgramOp>())
+    (program.getAlternativeOfAttr() ? alternatives : programs)
+        .push_back(program);
   if (programs.size() != 1)
     return module.emitError("expected one plan.program, got ")
            << programs.size();
-  rt::GuardedPlan guarded;
-  guarded.guard = rt::Expr::constant(1);
-  if (failed(Translator(module, programs.front(), guarded.plan).run()))
-    return failure();
-  bundle.plans = {std::move(guarded)};
+  alternatives.push_back(programs.front());
+  Translator::Images images;
+  bundle.plans.clear();
+  for (ProgramOp program : alternatives) {
+    rt::GuardedPlan &guarded = bundle.plans.emplace_back();
+    guarded.guard = translateGuard(program.getGuardAttr());
+    if (failed(Translator(module, program, images, guarded.plan).run()))
+      return failure();
+  }
   return success();
 }

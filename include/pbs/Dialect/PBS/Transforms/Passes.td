@@ -10,6 +10,81 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DenseAlternativePass
+    : Pass<"pbs-dense-alternative", "::mlir::ModuleOp"> {
+  let summary = "Give short calls of the method a dense alternative";
+  let description = [{
+    The method prepares its lists at a cost that short calls do not earn back.
+    For each function whose attention is over blocks that it selects itself, a
+    copy with `pbs.attention` instead is made, which is an alternative
+    (`pbs.alternative_of`) guarded by the number of keys (`pbs.guard`): a call
+    with fewer than `below` keys takes it. Where the number of keys is static
+    the function itself becomes dense, or stays as it is. It decides by shapes
+    alone, and the results differ from those of the method: dense attention
+    leaves nothing out.
+
+    An attribute `pbs.dense_below` of a function is used instead of the option;
+    0 makes no alternative.
+
+    It is not done, and a remark of the category `pbs-dense-alternative` says
+    so, where the function returns what only the method computes (positions,
+    lists, scores), and where the keys are not an argument.
+
+    Example: with `below=4096`
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>, %k: tensor<1x2x?x64xf32>)
+        -> tensor<1x4x?x64xf32> {
+      %kv = pbs.kv_from_positions %k, %k
+        : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+        -> !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>
+      %query_pool = pbs.pool %q
+        : (tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32>
+      %key_pool = pbs.pool %k
+        : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+      %scores = pbs.block_scores %query_pool, %key_pool
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x4x?x?xf32>
+      %list = pbs.select_blocks %scores, %q, %kv
+        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+      %o, %lse = pbs.sparse_attention %q, %kv, %list {causal}
+        : (tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
+    ```
+
+    stays, followed by
+
+    ```mlir
+    func.func @example_dense(%q: tensor<1x4x?x64xf32>, %k: tensor<1x2x?x64xf32>)
+        -> tensor<1x4x?x64xf32>
+        attributes {pbs.alternative_of = @example,
+                    pbs.guard = affine_set<()[s0, s1] : (-s1 + 4095 >= 0)>} {
+      %o, %lse = pbs.attention %q, %k, %k {causal}
+        : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let options = [
+    Option<"below", "below", "int64_t", /*default=*/"0",
+           "Number of keys below which attention is dense; 0: never">,
+  ];
+  let statistics = [
+    Statistic<"numAlternatives", "num-alternatives",
+              "Number of dense alternatives">,
+    Statistic<"numStatic", "num-static",
+              "Number of functions that became dense">,
+    Statistic<"numRefused", "num-refused", "Number of functions left">,
+  ];
+}
+
 def ExpandPass : Pass<"pbs-expand", "::mlir::func::FuncOp"> {
   let summary = "Take pbs.permuted_attention apart into its steps";
   let description = [{

@@ -167,7 +167,8 @@ def Plan_LaunchOp : Plan_Op<"launch", [
 // program
 //===----------------------------------------------------------------------===//
 
-def Plan_ProgramOp : Plan_FunctionOp<"program"> {
+def Plan_ProgramOp : Plan_FunctionOp<"program", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "A sequence of launches";
   let description = [{
     Arguments and results are tensors of the caller, each with a name
@@ -177,6 +178,11 @@ def Plan_ProgramOp : Plan_FunctionOp<"program"> {
 
     `constraints` are checked for each call, over the dynamic dimensions of the
     arguments as symbols, before anything runs.
+
+    A program may be an alternative of another one, `alternative_of`, with the
+    same arguments and results. It is what a call runs if its `guard` holds, a
+    set over the same symbols. The alternatives of a program are tried in their
+    order in the module, and then the program itself is taken.
 
     Example:
 
@@ -202,6 +208,26 @@ def Plan_ProgramOp : Plan_FunctionOp<"program"> {
         -> tensor<1x32x?x128xbf16>
       plan.return %o : tensor<1x32x?x128xbf16>
     }
+    plan.kernel @causal(%q: tensor<1x32x?x128xbf16>,
+                        %k: tensor<1x8x?x128xbf16>,
+                        %v: tensor<1x8x?x128xbf16>) -> tensor<1x32x?x128xbf16> {
+      %o, %lse = pbs.attention %q, %k, %v {causal, scale = 1.0}
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>)
+        -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
+      plan.return %o : tensor<1x32x?x128xbf16>
+    }
+    plan.program @short(%q: tensor<1x32x?x128xbf16> {plan.name = "q"},
+                        %k: tensor<1x8x?x128xbf16> {plan.name = "k"},
+                        %v: tensor<1x8x?x128xbf16> {plan.name = "v"})
+        -> (tensor<1x32x?x128xbf16> {plan.name = "output"})
+        attributes {alternative_of = @prefill,
+                    guard = affine_set<()[s0, s1, s2] : (-s1 + 4095 >= 0)>} {
+      %o = plan.launch @causal(%q, %k, %v)
+        shapes [()[s0, s1, s2] -> (1, 32, s0, 128)]
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>)
+        -> tensor<1x32x?x128xbf16>
+      plan.return %o : tensor<1x32x?x128xbf16>
+    }
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
@@ -209,7 +235,9 @@ def Plan_ProgramOp : Plan_FunctionOp<"program"> {
                        OptionalAttr<StrAttr>:$sym_visibility,
                        OptionalAttr<DictArrayAttr>:$arg_attrs,
                        OptionalAttr<DictArrayAttr>:$res_attrs,
-                       OptionalAttr<Plan_ConstraintArrayAttr>:$constraints);
+                       OptionalAttr<Plan_ConstraintArrayAttr>:$constraints,
+                       OptionalAttr<FlatSymbolRefAttr>:$alternative_of,
+                       OptionalAttr<IntegerSetAttr>:$guard);
   let builders = [
     OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::FunctionType":$type,
                    "::llvm::ArrayRef<::llvm::StringRef>":$argNames,
