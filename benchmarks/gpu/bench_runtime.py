@@ -4,31 +4,40 @@
 """Times attention through the runtime beside other implementations, interleaved.
 
     PBS_LIBRARY=.../libpbs.so PYTHONPATH=python python3 benchmarks/gpu/bench_runtime.py \\
-        --suite dense|lists|schedules --commit COMMIT --json FILE
+        --suites dense,lists --commit COMMIT --json FILE [--published FOLDER]
 
-  dense      dense and causal attention, beside cuDNN and FlashAttention 4
-  lists      random causal lists and permuted positions, beside FlexAttention,
-             FlashAttention 4 and the published Triton kernel (--triton FILE, its
-             permuted_block_sparse_attention.py); ours turns counts and indices
+  dense      dense and causal attention, D = 128, bf16
+  types      the same for D = 64, and for f16
+  schedules  causal attention with passes of the schedule left out
+  lists      random causal lists and permuted positions, 30 to 5 % of the blocks of
+             earlier segments, and dense attention; ours turns counts and indices
              into bit rows in each call
-  schedules  the same kernel with passes of its schedule left out
+  density    the same for 0 to 100 %
+  uneven     lists whose rows differ (block_lists.py says how), beside lists with as
+             many blocks of which each row has its share: where work is divided well,
+             a listed block takes as long in both
 
-Contenders whose package is missing are left out and named in the result. Ours are
-the pipelines of --pipelines, NAME=OPTIONS; the first is what the others are
-compared with. TFLOP/s count the visited 128x128 tiles: 4 * 128 * 128 * D each.
+Contenders are torch's scaled_dot_product_attention by cuDNN (cudnn) and by
+FlashAttention 2 (flash), FlashAttention 4 (fa4), FlexAttention (flex), the published
+Triton kernel (triton, of the package pbs_attn in --published FOLDER, tuned anew at
+each length) and dense attention of ours (dense). Those whose package is missing are
+left out and named in the result. Ours are the pipelines of --pipelines,
+NAME=OPTIONS; the first is what the others are compared with. TFLOP/s count the
+visited 128x128 tiles: 4 * 128 * 128 * D each.
 """
 import argparse
-import json
-import time
+import functools
 
 import torch
 from torch.nn.attention import SDPBackend
 
 import pbs_mlir
-from contenders import (BLOCK, SEGMENT, Flex, add_tflops, fa4_dense, fa4_lists,
-                        published_triton, random_lists, sdpa, segment_positions,
+from block_lists import KINDS, even_lists, random_lists, uneven_lists
+from contenders import (BLOCK, SEGMENT, Flex, add_tflops, dense_tiles, fa4_dense,
+                        fa4_lists, published_triton, sdpa, segment_positions,
                         tensors, try_contender)
-from timing import compare, environment
+from report import Report, add_arguments, names, numbers
+from timing import compare, heat
 
 SCHEDULES = {
     "all": "",
@@ -39,26 +48,46 @@ SCHEDULES = {
     "one item a block": "schedule=single",
     "no producer": "specialize=0 overlap=0 schedule=single",
 }
+DTYPES = {"bf16": torch.bfloat16, "f16": torch.float16}
+CONTENDERS = ("cudnn", "flash", "fa4", "flex", "triton", "dense")
+SHORT_TO_LONG = [4096, 8192, 16384, 32768, 65536]
+# What a suite takes unless options say otherwise.
+SUITES = {
+    "dense": dict(lengths=SHORT_TO_LONG, types=[(128, "bf16")],
+                  heads=["32/32", "32/8"], contenders=["cudnn", "fa4"]),
+    "types": dict(lengths=SHORT_TO_LONG,
+                  types=[(64, "bf16"), (128, "f16"), (64, "f16")],
+                  heads=["32/32", "32/8"], contenders=["cudnn", "flash", "fa4"]),
+    "schedules": dict(lengths=[8192, 32768], types=[(128, "bf16")],
+                      heads=["32/8"], contenders=[]),
+    "lists": dict(lengths=[16384, 32768, 65536, 131072],
+                  densities=[0.3, 0.2, 0.1, 0.05],
+                  contenders=["triton", "flex", "fa4", "dense"]),
+    "density": dict(lengths=[32768, 131072],
+                    densities=[0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1],
+                    contenders=["flex", "fa4", "dense"]),
+    "uneven": dict(lengths=[32768, 131072], contenders=[]),
+}
 
 
-def tensor_types(heads, kv_heads, d):
-    return (f"tensor<?x{heads}x?x{d}xbf16>", f"tensor<?x{kv_heads}x?x{d}xbf16>",
+def tensor_types(heads, kv_heads, d, dtype):
+    return (f"tensor<?x{heads}x?x{d}x{dtype}>", f"tensor<?x{kv_heads}x?x{d}x{dtype}>",
             f"tensor<?x{heads}x?xf32>")
 
 
-def dense_ir(heads, kv_heads, d, causal):
-    q, kv, lse = tensor_types(heads, kv_heads, d)
+def dense_ir(heads, kv_heads, d, causal, dtype="bf16"):
+    q, kv, lse = tensor_types(heads, kv_heads, d, dtype)
     flag = " {causal}" if causal else ""
     return (f"func.func @f(%q: {q}, %k: {kv}, %v: {kv}) -> ({q}, {lse}) {{\n"
             f"  %o, %lse = pbs.attention %q, %k, %v{flag} : ({q}, {kv}, {kv}) -> "
             f"({q}, {lse})\n  return %o, %lse : {q}, {lse}\n}}\n")
 
 
-def lists_ir(heads, kv_heads, d):
-    q, kv, lse = tensor_types(heads, kv_heads, d)
+def lists_ir(heads, kv_heads, d, dtype="bf16"):
+    q, kv, lse = tensor_types(heads, kv_heads, d, dtype)
     pos = f"tensor<?x{kv_heads}x?xi32>"
     count, index = f"tensor<?x{heads}x?xi32>", f"tensor<?x{heads}x?x?xi32>"
-    kvs = (f"!pbs.permuted_kv<?x{kv_heads}x?x{d}xbf16, block = {BLOCK}, "
+    kvs = (f"!pbs.permuted_kv<?x{kv_heads}x?x{d}x{dtype}, block = {BLOCK}, "
            f"segment = {SEGMENT}>")
     lists = (f"!pbs.block_list<?x{heads}x?x?, block = {BLOCK}x{BLOCK}, "
              f"segment = {SEGMENT}, causal>")
@@ -110,134 +139,177 @@ class Ours:
         return differences
 
 
-def dense_suite(args, report):
-    for heads, kv_heads in args.heads:
-        for causal in (True, False):
-            ours = Ours(args.pipelines, dense_ir(heads, kv_heads, 128, causal))
-            for n in args.lengths:
-                # FlashAttention 4 wants [B,N,H,D] in memory, the others take both.
-                q, k, v, o, lse = tensors(heads, kv_heads, n, layout="bnhd")
-                table, missing = {}, dict(ours.missing)
-                differences = ours.add_to(table, (q, k, v), o, lse)
-                try_contender(table, missing, "cudnn", lambda: sdpa(
-                    q, k, v, causal, SDPBackend.CUDNN_ATTENTION))
-                if not args.no_fa4:
-                    try_contender(table, missing, "fa4",
-                                  lambda: fa4_dense(q, k, v, causal))
-                blocks = n // BLOCK
-                tiles = heads * (blocks * (blocks + 1) // 2 if causal
-                                 else blocks * blocks)
-                result = compare(table, args.rounds, args.min_ms)
-                add_tflops(result, tiles, 128)
-                report(dict(case="causal" if causal else "full", n=n, heads=heads,
-                            kv_heads=kv_heads, tiles=tiles, results=result,
-                            difference=differences, missing=missing))
+class Bench:
+    """The suites: each is a list of cases, labels and a function."""
 
+    def __init__(self, args, report):
+        self.args, self.report = args, report
 
-def lists_suite(args, report):
-    heads, kv_heads = 32, 8
-    ours = Ours(args.pipelines, lists_ir(heads, kv_heads, 128))
-    for n in args.lengths:
-        q, k, v, o, lse = tensors(heads, kv_heads, n)
-        positions = segment_positions(kv_heads, n)
-        flex = None if args.no_flex else Flex(heads // kv_heads, positions)
-        for density in args.densities:
-            mask, own = random_lists(heads, n, density, seed=n)
-            table, missing = {}, dict(ours.missing)
-            differences = ours.add_to(
-                table, (q, k, v, positions, *make_lists(mask)), o, lse)
-            reference = o.float()
-            if args.triton:
-                try_contender(table, missing, "triton", lambda: published_triton(
-                    args.triton, q, k, v, mask, positions))
-            if flex:
-                try_contender(table, missing, "flex",
-                              lambda: flex(q, k, v, mask, own))
-            if not args.no_fa4:
-                try_contender(table, missing, "fa4",
-                              lambda: fa4_lists(q, k, v, mask, own))
-            for other in ("triton", "flex"):  # the mask of fa4 differs
-                if other in table:
-                    norm = (table[other]().float() - reference).norm()
-                    differences[other] = float(norm / reference.norm())
-            del reference
-            tiles = int(mask.sum())
-            result = compare(table, args.rounds, args.min_ms)
-            add_tflops(result, tiles, 128)
-            report(dict(case="lists", n=n, density=density, heads=heads,
-                        kv_heads=kv_heads, tiles=tiles, difference=differences,
-                        results=result, missing=missing))
-            del mask, own, table
+    def option(self, name):
+        value = getattr(self.args, name, None)
+        return SUITES[self.suite][name] if value is None else value
 
+    @property
+    def pipelines(self):
+        if self.suite == "schedules":
+            return SCHEDULES
+        return dict(entry.partition("=")[::2] for entry in self.args.pipelines)
 
-def parse_pipelines(entries):
-    result = {}
-    for entry in entries:
-        name, _, options = entry.partition("=")
-        result[name] = options
-    return result
+    @functools.lru_cache(maxsize=None)
+    def compile(self, suite, make_ir, *arguments):
+        return Ours(self.pipelines, make_ir(*arguments))
+
+    def compare(self, table):
+        return compare(table, self.args.rounds or 15, self.args.min_ms,
+                       deadline=self.report.deadline)
+
+    def run(self, suite):
+        self.suite = suite
+        getattr(self, suite if suite == "uneven" else
+                "lists" if "densities" in SUITES[suite] else "dense")()
+
+    def dense(self):
+        for d, dtype in self.option("types"):
+            for pair in self.option("heads"):
+                heads, kv_heads = map(int, pair.split("/"))
+                for causal in (True, False):
+                    if self.suite == "schedules" and not causal:
+                        continue
+                    for n in self.option("lengths"):
+                        self.report.measure(
+                            dict(suite=self.suite, case="causal" if causal else "full",
+                                 n=n, d=d, dtype=dtype, heads=heads,
+                                 kv_heads=kv_heads),
+                            functools.partial(self.dense_case, n, d, dtype, heads,
+                                              kv_heads, causal))
+
+    def dense_case(self, n, d, dtype, heads, kv_heads, causal):
+        ours = self.compile(self.suite, dense_ir, heads, kv_heads, d, causal, dtype)
+        # FlashAttention 4 wants [B,N,H,D] in memory, the others take both.
+        q, k, v, o, lse = tensors(heads, kv_heads, n, d, "bnhd", DTYPES[dtype])
+        table, missing = {}, dict(ours.missing)
+        differences = ours.add_to(table, (q, k, v), o, lse)
+        contenders = {
+            "cudnn": lambda: sdpa(q, k, v, causal, SDPBackend.CUDNN_ATTENTION),
+            "flash": lambda: sdpa(q, k, v, causal, SDPBackend.FLASH_ATTENTION),
+            "fa4": lambda: fa4_dense(q, k, v, causal),
+        }
+        for name in self.option("contenders"):
+            if name in contenders:
+                try_contender(table, missing, name, contenders[name])
+        tiles = dense_tiles(heads, n, causal)
+        result = self.compare(table)
+        add_tflops(result, tiles, d)
+        return dict(tiles=tiles, results=result, difference=differences,
+                    missing=missing)
+
+    def lists(self):
+        for n in self.option("lengths"):
+            for density in self.option("densities"):
+                self.report.measure(
+                    dict(suite=self.suite, case="lists", n=n, density=density,
+                         heads=32, kv_heads=8),
+                    functools.partial(self.lists_case, n, density))
+        self.make_shared.cache_clear()
+
+    @functools.lru_cache(maxsize=1)
+    def make_shared(self, n):
+        """What the cases of a length share; FlexAttention is compiled once for it."""
+        inputs = tensors(32, 8, n)
+        positions = segment_positions(8, n)
+        flex = Flex(4, positions) if "flex" in self.option("contenders") else None
+        return inputs, positions, flex
+
+    def lists_case(self, n, density):
+        (q, k, v, o, lse), positions, flex = self.make_shared(n)
+        ours = self.compile(self.suite, lists_ir, 32, 8, 128)
+        mask, own = random_lists(32, n, density, seed=n)
+        table, missing = {}, dict(ours.missing)
+        differences = ours.add_to(
+            table, (q, k, v, positions, *make_lists(mask)), o, lse)
+        reference = o.float()
+        wanted = self.option("contenders")
+        if "triton" in wanted and self.args.published:
+            try_contender(table, missing, "triton", lambda: published_triton(
+                self.args.published, q, k, v, mask, positions))
+        if "flex" in wanted:
+            try_contender(table, missing, "flex", lambda: flex(q, k, v, mask, own))
+        for other in ("triton", "flex"):
+            if other in table:
+                norm = (table[other]().float() - reference).norm()
+                differences[other] = float(norm / reference.norm())
+        del reference
+        # The mask of fa4 differs, and dense attention does more.
+        if "fa4" in wanted:
+            try_contender(table, missing, "fa4",
+                          lambda: fa4_lists(q, k, v, mask, own))
+        if "dense" in wanted:
+            program = self.compile(self.suite, dense_ir, 32, 8, 128, True)
+            dense = next(iter(program.programs.values()))
+            table["dense"] = lambda: dense(q, k, v, out=(o, lse), checked=False)
+        tiles = int(mask.sum())
+        result = self.compare(table)
+        add_tflops(result, tiles, 128, dense=dense_tiles(32, n, True))
+        return dict(tiles=tiles, blocks_per_row=tiles / (32 * (n // BLOCK)),
+                    difference=differences, results=result, missing=missing)
+
+    def uneven(self):
+        for n in self.option("lengths"):
+            for kind in KINDS:
+                self.report.measure(
+                    dict(suite=self.suite, case=kind, n=n, heads=32, kv_heads=8),
+                    functools.partial(self.uneven_case, n, kind))
+
+    def uneven_case(self, n, kind):
+        ours = self.compile(self.suite, lists_ir, 32, 8, 128)
+        q, k, v, o, lse = tensors(32, 8, n)
+        positions = segment_positions(8, n)
+        mask, _ = uneven_lists(kind, 32, n)
+        even, _ = even_lists(int(mask.sum()), 32, n, seed=n)
+        tiles = {"uneven": int(mask.sum()), "even": int(even.sum())}
+        table, missing = {}, dict(ours.missing)
+        for name, lists in (("uneven", mask), ("even", even)):
+            programs = {}
+            ours.add_to(programs, (q, k, v, positions, *make_lists(lists)), o, lse)
+            table[name] = next(iter(programs.values()))
+        result = self.compare(table)
+        add_tflops(result, tiles["uneven"], 128, even=tiles["even"])
+        for name, entry in result.items():
+            entry["ns_per_block"] = entry["ms"] * 1e6 / tiles[name]
+        rows = mask.sum(-1).float()
+        return dict(tiles=tiles["uneven"], even_tiles=tiles["even"],
+                    longest_over_mean=float(rows.max() / rows.mean()),
+                    per_block_over_even=(result["uneven"]["ns_per_block"]
+                                         / result["even"]["ns_per_block"]),
+                    results=result, missing=missing)
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", choices=("dense", "lists", "schedules"),
-                        required=True)
-    parser.add_argument("--json", required=True)
+    add_arguments(parser)
+    parser.add_argument("--suites", type=names(SUITES), required=True)
     parser.add_argument("--pipelines", nargs="+", default=["pbs="],
                         metavar="NAME=OPTIONS")
-    parser.add_argument("--lengths", type=lambda t: [int(x) for x in t.split(",")],
-                        default=[8192, 16384, 32768, 65536])
-    parser.add_argument("--heads", default=[(32, 32), (32, 8)],
-                        type=lambda t: [tuple(int(x) for x in p.split("/"))
-                                        for p in t.split(",")])
-    parser.add_argument("--densities",
-                        type=lambda t: [float(x) for x in t.split(",")],
-                        default=[0.3, 0.2, 0.1, 0.05])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--min-ms", type=float, default=20.0,
-                        help="calls are repeated for as long, so that the device "
-                        "and not the host's time to launch is measured")
-    parser.add_argument("--budget", type=float, default=1e9,
-                        help="seconds after which no new case starts")
-    parser.add_argument("--triton")
-    parser.add_argument("--no-flex", action="store_true")
-    parser.add_argument("--no-fa4", action="store_true")
-    parser.add_argument("--commit", default="unknown")
+    parser.add_argument("--lengths", type=numbers(int))
+    parser.add_argument("--heads", type=names(("32/32", "32/8")),
+                        help="query/KV heads of dense attention")
+    parser.add_argument("--types", metavar="D:TYPE,...",
+                        type=lambda text: [(int(d), dtype) for d, _, dtype in (
+                            word.partition(":")
+                            for word in names([f"{d}:{t}" for d in (64, 128)
+                                               for t in DTYPES])(text))],
+                        help="head dimensions and types of dense attention")
+    parser.add_argument("--densities", type=numbers(float))
+    parser.add_argument("--contenders", type=names(CONTENDERS))
+    parser.add_argument("--published", metavar="FOLDER")
     args = parser.parse_args()
-    args.pipelines = parse_pipelines(args.pipelines)
-    suite = args.suite
-    if suite == "schedules":
-        args.pipelines, args.no_fa4, suite = SCHEDULES, True, "dense"
     torch.manual_seed(0)
-    torch.zeros(1, device="cuda")
-    cases, start = [], time.time()
-    document = dict(environment=environment(args.commit), suite=args.suite,
-                    pipelines=args.pipelines, rounds=args.rounds,
-                    min_ms=args.min_ms, cases=cases)
-
-    class Enough(Exception):
-        pass
-
-    def report(case):
-        cases.append(case)
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
-        head = " ".join(str(case[k]) for k in ("case", "n", "heads", "kv_heads",
-                                               "density") if k in case)
-        parts = [f"{name} {entry['ms']:.3f}ms {entry['tflops']:.0f}"
-                 + (f" x{entry['ratio']:.3f}" if "ratio" in entry else "")
-                 for name, entry in case["results"].items()]
-        parts.append(str({k: f"{x:.1e}" for k, x in case["difference"].items()}))
-        print(head, "|", " | ".join(parts), case["missing"] or "", flush=True)
-        if time.time() - start > args.budget:
-            raise Enough
-
-    try:
-        {"dense": dense_suite, "lists": lists_suite}[suite](args, report)
-    except Enough:
-        print("time budget spent", flush=True)
+    report = Report(args, pipelines=args.pipelines)
+    bench = Bench(args, report)
+    heat(args.heat)
+    for suite in args.suites:
+        bench.run(suite)
 
 
 if __name__ == "__main__":

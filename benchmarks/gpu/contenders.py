@@ -1,8 +1,11 @@
 # Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Other implementations that bench_runtime.py times ours beside, and their inputs."""
+"""Other implementations that the benchmarks time ours beside, and their inputs."""
+import functools
 import importlib.util
 import math
+import os
+import sys
 
 import torch
 import torch.nn.functional as F
@@ -11,19 +14,26 @@ from torch.nn.attention import sdpa_kernel
 BLOCK, SEGMENT = 128, 256
 
 
-def tensors(heads, kv_heads, n, d=128, layout="bhnd"):
+def tensors(heads, kv_heads, n, d=128, layout="bhnd", dtype=torch.bfloat16):
     def make(h):
         if layout == "bnhd":
-            return torch.randn(1, n, h, d, device="cuda").bfloat16().transpose(1, 2)
-        return torch.randn(1, h, n, d, device="cuda").bfloat16()
+            return torch.randn(1, n, h, d, device="cuda").to(dtype).transpose(1, 2)
+        return torch.randn(1, h, n, d, device="cuda").to(dtype)
     q, k, v = make(heads), make(kv_heads), make(kv_heads)
     return q, k, v, torch.empty_like(q), \
         torch.empty(1, heads, n, device="cuda")
 
 
-def add_tflops(result, tiles, d):
-    for entry in result.values():
-        entry["tflops"] = 4 * BLOCK * BLOCK * d * tiles / entry["ms"] / 1e9
+def dense_tiles(heads, n, causal):
+    blocks = n // BLOCK
+    return heads * (blocks * (blocks + 1) // 2 if causal else blocks * blocks)
+
+
+def add_tflops(result, tiles, d, **others):
+    """Rates from the visited tiles, which `others` has for names with their own."""
+    for name, entry in result.items():
+        entry["tflops"] = (4 * BLOCK * BLOCK * d * others.get(name, tiles)
+                           / entry["ms"] / 1e9)
 
 
 def sdpa(q, k, v, causal, backend):
@@ -75,17 +85,6 @@ def fa4_lists(q, k, v, mask, own):
                                    block_sparse_tensors=blocks)[0].transpose(1, 2)
 
 
-def random_lists(heads, n, density, seed):
-    """bool [1,H,Nb,Nb]: earlier segments at random, own segment always."""
-    blocks, per_segment = n // BLOCK, SEGMENT // BLOCK
-    g = torch.Generator(device="cuda").manual_seed(seed)
-    index = torch.arange(blocks, device="cuda") // per_segment
-    own = index[:, None] == index[None, :]
-    earlier = index[:, None] > index[None, :]
-    mask = torch.rand(1, heads, blocks, blocks, device="cuda", generator=g)
-    return (mask < density) & earlier | own, own
-
-
 def segment_positions(kv_heads, n):
     keys = torch.rand(1, kv_heads, n // SEGMENT, SEGMENT, device="cuda").argsort(-1)
     start = torch.arange(0, n, SEGMENT, device="cuda")[:, None]
@@ -115,19 +114,29 @@ class Flex:
                                      enable_gqa=True)
 
 
-def published_triton(path, q, k, v, mask, positions):
-    spec = importlib.util.spec_from_file_location("pbs_triton", path)
+@functools.lru_cache(maxsize=None)
+def load_published_kernel(folder, n):
+    """The file of the published kernel, anew for each length: it is tuned once."""
+    path = os.path.join(folder, "pbs_attn", "src", "kernels",
+                        "permuted_block_sparse_attention.py")
+    spec = importlib.util.spec_from_file_location(f"pbs_triton_{n}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module._permuted_block_sparse_attn_fwd
+
+
+def published_triton(folder, q, k, v, mask, positions):
+    """The published kernel alone, over lists."""
     import triton
     heads, n, d = q.shape[1], q.shape[2], q.shape[3]
+    kernel = load_published_kernel(folder, n)
     group = heads // k.shape[1]
     o = torch.empty_like(q)
     kpos = positions.long().repeat_interleave(group, 1).contiguous()
     qpos = torch.arange(n, device="cuda")[None, None].expand(1, heads, n)
 
     def run():
-        module._permuted_block_sparse_attn_fwd[
+        kernel[
             lambda meta: (triton.cdiv(n, meta["BLOCK_M"]), heads, 1)](
             q, k, v, o, mask, qpos, kpos, kpos, *q.stride(), *k.stride(),
             *v.stride(), *o.stride(), *mask.stride(), *qpos.stride(),
@@ -136,3 +145,38 @@ def published_triton(path, q, k, v, mask, positions):
             LOGICAL_BLOCK_SIZE=BLOCK, STAGE=3)
         return o
     return run
+
+
+class Published:
+    """The published code: `folder` holds its package pbs_attn.
+
+    It wants keys and values for every query head; copying them is part of a call.
+    Its kernel is tuned at the first call after `retune`."""
+
+    def __init__(self, folder):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        from pbs_attn.src import pbs
+        self.pbs = pbs
+        self.kernel = pbs._permuted_block_sparse_attn_fwd
+
+    def retune(self):
+        self.kernel.cache.clear()
+
+    def method(self, q, k, v, threshold=0.9):
+        group = q.shape[1] // k.shape[1]
+        return self.pbs.permuted_block_sparse_attn_fwd(
+            q, k.repeat_interleave(group, 1), v.repeat_interleave(group, 1),
+            block_size=BLOCK, segment_size=SEGMENT, threshold=threshold,
+            causal=True, force_select_first_block=True, use_triton=True)
+
+    def prepare(self, q, k, v, threshold=0.9):
+        """What its method does before attention, by its functions; `k` and `v` are
+        there for every query head already."""
+        keys, positions = self.pbs.apply_permutation(
+            query_states=q, key_states=k, block_size=BLOCK, segment_size=SEGMENT)
+        rows = torch.arange(q.shape[2], device=q.device).expand(*q.shape[:3])
+        _, mask, own = self.pbs.permuted_block_selection(
+            q, keys, rows, positions, BLOCK, SEGMENT, threshold=threshold)
+        index = positions[..., None].expand(-1, -1, -1, v.shape[3])
+        return keys, torch.gather(v, 2, index), mask | own

@@ -6,7 +6,7 @@
     python3 benchmarks/gpu/plot_lists.py \\
         benchmarks/results/runtime_lists_h100.json docs/images/lists_h100.svg
 
-The input is what bench_runtime.py --suite lists wrote: a panel for each length,
+The input is what bench_runtime.py --suites lists wrote: a panel for each length,
 a line for each implementation, bars for the 95 % intervals of the medians.
 """
 import argparse

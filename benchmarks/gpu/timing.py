@@ -6,22 +6,48 @@ The chip throttles on power, so what is compared is timed in turns: every round 
 each contender once, in rotating order, and ratios are taken inside a round.
 """
 import datetime
+import os
 import platform
 import subprocess
+import sys
+import time
 
 import torch
 
 
 def environment(commit):
-    """What a reader needs to know of the machine."""
+    """What a reader needs to know of the machine, and the command."""
     query = subprocess.run(
         ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"],
         capture_output=True, text=True).stdout.strip().split(", ")
     return dict(device=query[0], driver=query[-1], torch=torch.__version__,
                 cuda=torch.version.cuda, cudnn=torch.backends.cudnn.version(),
                 python=platform.python_version(), commit=commit,
+                command=" ".join(os.path.basename(word) if os.path.isabs(word)
+                                 else word for word in sys.argv),
                 date=datetime.datetime.now(datetime.timezone.utc).isoformat(
                     timespec="seconds"))
+
+
+def clocks():
+    """What the chip does now; it slows down when it is hot or draws much power."""
+    names = ("clocks.sm", "power.draw", "temperature.gpu")
+    line = subprocess.run(
+        ["nvidia-smi", f"--query-gpu={','.join(names)}",
+         "--format=csv,noheader,nounits"],
+        capture_output=True, text=True).stdout.splitlines()[:1]
+    values = line[0].split(", ") if line else []
+    return {name.partition(".")[0]: value for name, value in zip(names, values)}
+
+
+def heat(seconds):
+    """Keeps the chip busy, so that what comes first is not timed on a cold one."""
+    x = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16)
+    end = time.time() + seconds
+    while time.time() < end:
+        for _ in range(20):
+            x @ x
+        torch.cuda.synchronize()
 
 
 def median(values):
@@ -42,11 +68,12 @@ def interval(values):
     return ordered[low], ordered[high]
 
 
-def compare(contenders, rounds, min_ms=2.0, warmup=2):
+def compare(contenders, rounds, min_ms=2.0, warmup=2, deadline=None):
     """Times the contenders (name -> callable) in turns; the first is ours.
 
-    Returns name -> {ms, ms_low, ms_high, min_ms, and, for the others, ratio with its
-    95 % interval: their time over ours inside a round}."""
+    After `deadline`, of time.time(), no round begins but the first three.
+    Returns name -> {ms, ms_low, ms_high, min_ms, rounds and, for the others, ratio
+    with its 95 % interval: their time over ours inside a round}."""
     names, repeats = list(contenders), {}
 
     def once(name, count):
@@ -60,12 +87,15 @@ def compare(contenders, rounds, min_ms=2.0, warmup=2):
         return begin.elapsed_time(end) / count
 
     for name in names:
-        for _ in range(warmup):
-            contenders[name]()
-        torch.cuda.synchronize()
-        repeats[name] = max(1, int(min_ms / max(once(name, 1), 1e-3) + 0.5))
+        for i in range(warmup + 1):
+            ms = once(name, 1)
+            if i > 0 and ms > 200:
+                break
+        repeats[name] = max(1, int(min_ms / max(ms, 1e-3) + 0.5))
     times = {name: [] for name in names}
     for r in range(rounds):
+        if r >= 3 and deadline is not None and time.time() > deadline:
+            break
         shift = r % len(names)
         for name in names[shift:] + names[:shift]:
             times[name].append(once(name, repeats[name]))
@@ -73,10 +103,27 @@ def compare(contenders, rounds, min_ms=2.0, warmup=2):
     for name in names:
         low, high = interval(times[name])
         entry = dict(ms=median(times[name]), ms_low=low, ms_high=high,
-                     min_ms=min(times[name]), rounds=rounds)
+                     min_ms=min(times[name]), rounds=len(times[name]))
         if name != names[0]:
             ratios = [t / o for t, o in zip(times[name], ours)]
             low, high = interval(ratios)
             entry.update(ratio=median(ratios), ratio_low=low, ratio_high=high)
         result[name] = entry
     return result
+
+
+def profile(call, count=5):
+    """Name -> milliseconds of the kernels of one call, from torch's profiler."""
+    call()
+    torch.cuda.synchronize()
+    with torch.profiler.profile(
+            activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        for _ in range(count):
+            call()
+        torch.cuda.synchronize()
+    times = {}
+    for event in profiler.events():
+        if event.device_type == torch.autograd.DeviceType.CUDA:
+            times[event.name] = (times.get(event.name, 0)
+                                 + event.device_time / 1e3 / count)
+    return times
