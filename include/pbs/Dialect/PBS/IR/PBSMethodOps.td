@@ -243,33 +243,6 @@ def PBS_MergeOp : PBS_ComputeOp<"merge"> {
 }
 
 //===----------------------------------------------------------------------===//
-// merge_stats
-//===----------------------------------------------------------------------===//
-
-def PBS_MergeStatsOp : PBS_ComputeOp<"merge_stats"> {
-  let summary = "Proxy statistics from those of parts of the keys";
-  let description = [{
-    The statistics of `pbs.proxy_stats` from those of `pbs.split_proxy_stats`:
-    `maximum = max(maximum_s)`, `sum = sum over s of exp(maximum_s - maximum) *
-    sum_s`, in the order of the parts.
-
-    Example:
-
-    ```mlir
-    func.func @example(%parts: tensor<1x512x128x2xf32>) {
-      %st = pbs.merge_stats %parts {splits = 16}
-        : (tensor<1x512x128x2xf32>) -> tensor<1x32x128x2xf32>
-      return
-    }
-    ```
-  }];
-  let arguments = (ins
-    PBS_F32Tensor:$parts,
-    PBS_RowCount:$splits);
-  let results = (outs PBS_F32Tensor:$stats);
-}
-
-//===----------------------------------------------------------------------===//
 // permute_kv
 //===----------------------------------------------------------------------===//
 
@@ -553,69 +526,6 @@ def PBS_SparseAttentionOp : PBS_ScoredOp<"sparse_attention", [
     OptionalAttr<F64Attr>:$scale);
   let results = (outs PBS_Tensor:$output, PBS_RowTensor:$lse);
   let hasCanonicalizer = 1;
-}
-
-//===----------------------------------------------------------------------===//
-// split_pool
-//===----------------------------------------------------------------------===//
-
-def PBS_SplitPoolOp : PBS_ComputeOp<"split_pool"> {
-  let summary = "Pools as pairs of bf16";
-  let description = [{
-    Each `x` of the pool `[B, H, n, D]` as `hi = bf16(x)` in column `d` and `lo =
-    bf16(x - hi)` in column `D + d` of the result `[B, H, n, 2 D]`. Products of
-    such pairs, `hi hi + hi lo + lo hi`, are exact to 2^-16 of the magnitude of
-    a sum, and matrix units take them. Those of infinite values are NaN.
-
-    Example:
-
-    ```mlir
-    func.func @example(%kp: tensor<1x8x?x128xf32>) {
-      %pairs = pbs.split_pool %kp
-        : (tensor<1x8x?x128xf32>) -> tensor<1x8x?x256xbf16>
-      return
-    }
-    ```
-  }];
-  let arguments = (ins PBS_F32Tensor:$pool);
-  let results = (outs 4DTensorOf<[BF16]>:$pairs);
-}
-
-//===----------------------------------------------------------------------===//
-// split_proxy_stats
-//===----------------------------------------------------------------------===//
-
-def PBS_SplitProxyStatsOp : PBS_ComputeOp<"split_proxy_stats"> {
-  let summary = "Softmax statistics of the proxy rows over parts of the keys";
-  let description = [{
-    The statistics of `pbs.proxy_stats` for each of `splits` parts of the keys of
-    complete segments: `[B, H * splits, rows, 2]`, part `s` of head `h` at `h *
-    splits + s`. Parts are consecutive and of equally many key blocks, the last
-    ones perhaps of fewer or none, whose statistics are `(-inf, 0)`.
-    `pbs.merge_stats` combines them: partial results over disjoint sets of keys
-    merge through maximum and sum.
-
-    Example:
-
-    ```mlir
-    func.func @example(%q: tensor<1x32x?x128xbf16>,
-                       %k: tensor<1x8x?x128xbf16>) {
-      %parts = pbs.split_proxy_stats %q, %k {splits = 16}
-        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>)
-        -> tensor<1x512x128x2xf32>
-      return
-    }
-    ```
-  }];
-  let arguments = (ins
-    PBS_Tensor:$query,
-    PBS_Tensor:$key,
-    OptionalAttr<F64Attr>:$scale,
-    PBS_RowCount:$splits,
-    PBS_SegmentSize:$segment,
-    PBS_ProxyDefault:$proxy,
-    PBS_SharingDefault:$sharing);
-  let results = (outs PBS_F32Tensor:$parts);
 }
 
 //===----------------------------------------------------------------------===//

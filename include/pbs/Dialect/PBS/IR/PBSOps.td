@@ -9,6 +9,7 @@
 #define PBS_DIALECT_PBS_IR_PBSOPS_TD
 
 include "pbs/Dialect/PBS/IR/PBSMethodOps.td"
+include "pbs/Dialect/PBS/IR/PBSSplitOps.td"
 include "pbs/Dialect/PBS/IR/PBSValueOps.td"
 
 #endif // PBS_DIALECT_PBS_IR_PBSOPS_TD
