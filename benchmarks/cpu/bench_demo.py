@@ -25,7 +25,7 @@ def run(build, rounds, *options):
         path = pathlib.Path(scratch, "figures.json")
         subprocess.run(
             [pathlib.Path(build, "bin", "pbs-run").resolve(), "--attention",
-             "--check", "--time", f"--repetitions={rounds}", "--input", INPUT,
+             "--target=host", "--check", "--time", f"--repetitions={rounds}", "--input", INPUT,
              "--json", path, *options], cwd=ROOT, check=True,
             stdout=subprocess.DEVNULL)
         groups = json.loads(path.read_text(encoding="utf-8"))["groups"]

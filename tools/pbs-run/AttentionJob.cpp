@@ -103,6 +103,11 @@ struct Run {
                                                 results.size());
   }
 
+  /// Seconds of one run.
+  double time(const JobOptions &options) {
+    return arguments->time(options.run.stream,
+                           [&] { program(arguments->get(), options.run); });
+  }
   /// Runs it and waits.
   void operator()(const JobOptions &options) {
     program(arguments->get(), options.run);
@@ -295,26 +300,41 @@ static void drawPicture(const std::string &name, const Problem &problem,
 
 llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
                                      HostTensor k, HostTensor v,
-                                     const JobOptions &options, bool &failed) {
+                                     const JobOptions &given, bool &failed) {
   for (HostTensor *tensor : {&q, &k, &v})
     if (tensor->shape.size() == 3)
       tensor->shape.insert(tensor->shape.begin(), 1);
   checkShapes(q, k, v);
+  JobOptions options = given;
+  std::string target;
   AttentionConfig config = complete(options.config, q, k);
   bool isSparse = config.kind == PBS_ATTENTION_PERMUTED;
   std::vector<Tensor> inputs = {getView(q), getView(k), getView(v)};
   llvm::json::Object figures;
 
   showProgress(name + ": compiling");
-  std::unique_ptr<Run> fast;
-  double compile = measure([&] {
-    fast = std::make_unique<Run>(config, config.outputs, options, inputs);
-  });
-  if (options.report)
-    llvm::outs() << fast->program.getReport();
+  // What is asked for is the method, also where dense attention is faster.
+  if (isSparse)
+    config.dense_below = -1;
   AttentionConfig denseConfig = config;
   denseConfig.kind = PBS_ATTENTION_DENSE;
-  Run dense(denseConfig, 0, options, inputs);
+  std::unique_ptr<Run> fast, denseRun, debugRun;
+  double compile = 0;
+  std::string onHost =
+      compileFor(given.compile.target, [&](const std::string &chosen) {
+        target = chosen;
+        options.compile.target = target.c_str();
+        compile = measure([&] {
+          fast = std::make_unique<Run>(config, config.outputs, options, inputs);
+        });
+        denseRun = std::make_unique<Run>(denseConfig, 0, options, inputs);
+        if (isSparse)
+          debugRun = std::make_unique<Run>(config, getDebugOutputs(config),
+                                           options, inputs);
+      });
+  Run &dense = *denseRun;
+  if (options.report)
+    llvm::outs() << fast->program.getReport();
 
   showProgress(name + ": running");
   double first = measure([&] { (*fast)(options); });
@@ -323,18 +343,20 @@ llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
   std::vector<float> output = fast->getFloats("output");
   std::string cache = fast->program.getReport();
   cache = cache.substr(0, cache.find('\n'));
+  const char *backend = fast->program.getDevice() == PBS_CUDA ? "CUDA" : "CPU";
   llvm::outs() << "== " << name << ": "
                << (isSparse ? "permuted block-sparse" : "dense")
                << " attention, q " << tools::nameOf(q.dtype) << " ["
                << q.shape[0] << "," << q.shape[1] << "," << q.shape[2] << ","
                << q.shape[3] << "], k [" << k.shape[0] << "," << k.shape[1]
                << "," << k.shape[2] << "," << k.shape[3] << "]\n"
-               << "backend: "
-               << (fast->program.getDevice() == PBS_CUDA ? "CUDA" : "CPU")
+               << "backend: " << backend
+               << (onHost.empty() ? "" : " (" + onHost + ")")
                << "\ncompile: " << format("%.1f ms", compile * 1e3) << " ("
                << cache << ")\nfirst run: " << format("%.2f ms", first * 1e3)
                << "\n";
   figures["name"] = name;
+  figures["backend"] = backend;
   figures["compile_ms"] = compile * 1e3;
   figures["cache"] = cache;
   figures["query_shape"] = llvm::json::Array(q.shape);
@@ -347,7 +369,7 @@ llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
                 tools::decode(k.bytes, k.dtype),
                 tools::decode(v.bytes, v.dtype)};
   if (isSparse) {
-    Run debug(config, getDebugOutputs(config), options, inputs);
+    Run &debug = *debugRun;
     debug.fetch(options);
     std::vector<int32_t> positions = debug.getInts("positions");
     std::vector<int32_t> list = debug.getInts("block_list");
@@ -394,17 +416,19 @@ llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
     showProgress(name + ": timing");
     std::vector<double> times, denseTimes;
     for (unsigned i = 0; i < options.repetitions; ++i) {
-      times.push_back(measure([&] { (*fast)(options); }));
-      denseTimes.push_back(measure([&] { dense(options); }));
+      times.push_back(fast->time(options));
+      denseTimes.push_back(dense.time(options));
     }
     double median = getMedian(times), denseMedian = getMedian(denseTimes);
     llvm::outs() << "run: " << format("%.2f ms", median * 1e3) << ", dense "
                  << format("%.2f ms", denseMedian * 1e3) << ", "
                  << format("%.2fx", denseMedian / median) << " (medians of "
-                 << options.repetitions << ", interleaved)\n";
+                 << options.repetitions << ", interleaved, "
+                 << fast->arguments->getClock() << ")\n";
     figures["run_ms"] = median * 1e3;
     figures["dense_run_ms"] = denseMedian * 1e3;
     figures["repetitions"] = options.repetitions;
+    figures["clock"] = fast->arguments->getClock();
   }
   if (!options.outputPath.empty())
     if (std::string error =

@@ -19,7 +19,13 @@ using namespace pbs::run;
   X(init, "cuInit", (unsigned))                                                \
   X(primaryCtxRetain, "cuDevicePrimaryCtxRetain", (void **, int))              \
   X(ctxSetCurrent, "cuCtxSetCurrent", (void *))                                \
+  X(deviceGetAttribute, "cuDeviceGetAttribute", (int *, int, int))             \
   X(ctxSynchronize, "cuCtxSynchronize", ())                                    \
+  X(eventCreate, "cuEventCreate", (void **, unsigned))                         \
+  X(eventRecord, "cuEventRecord", (void *, void *))                            \
+  X(eventSynchronize, "cuEventSynchronize", (void *))                          \
+  X(eventElapsedTime, "cuEventElapsedTime", (float *, void *, void *))         \
+  X(eventDestroy, "cuEventDestroy_v2", (void *))                               \
   X(memAlloc, "cuMemAlloc_v2", (uint64_t *, size_t))                           \
   X(memFree, "cuMemFree_v2", (uint64_t))                                       \
   X(memcpyHtoD, "cuMemcpyHtoD_v2", (uint64_t, const void *, size_t))           \
@@ -69,6 +75,36 @@ private:
   }
 };
 
+namespace {
+/// A place in the work of a stream, with its time.
+class Event {
+public:
+  explicit Event(const CUDA &cuda) : cuda(cuda) {
+    cuda.check(cuda.eventCreate(&handle, 0), "cuEventCreate");
+  }
+  Event(const Event &) = delete;
+  ~Event() { cuda.eventDestroy(handle); }
+
+  void record(void *stream) const {
+    cuda.check(cuda.eventRecord(handle, stream), "cuEventRecord");
+  }
+  void wait() const {
+    cuda.check(cuda.eventSynchronize(handle), "cuEventSynchronize");
+  }
+  /// Seconds from `begin` to this event, both of which have been reached.
+  double getSecondsSince(const Event &begin) const {
+    float milliseconds = 0;
+    cuda.check(cuda.eventElapsedTime(&milliseconds, begin.handle, handle),
+               "cuEventElapsedTime");
+    return double(milliseconds) * 1e-3;
+  }
+
+private:
+  const CUDA &cuda;
+  void *handle = nullptr;
+};
+} // namespace
+
 static uint64_t getAddress(const Tensor &tensor) {
   return reinterpret_cast<uint64_t>(tensor.data);
 }
@@ -109,6 +145,18 @@ void DeviceTensors::wait() const {
     cuda->check(cuda->ctxSynchronize(), "cuCtxSynchronize");
 }
 
+double DeviceTensors::time(void *stream,
+                           const std::function<void()> &call) const {
+  if (!cuda)
+    return measure(call);
+  Event begin(*cuda), end(*cuda);
+  begin.record(stream);
+  call();
+  end.record(stream);
+  end.wait();
+  return end.getSecondsSince(begin);
+}
+
 void DeviceTensors::download() const {
   if (!cuda)
     return;
@@ -116,4 +164,51 @@ void DeviceTensors::download() const {
     if (size_t bytes = getNumBytes(host[i]))
       cuda->check(cuda->memcpyDtoH(host[i].data, getAddress(tensors[i]), bytes),
                   "cuMemcpyDtoH");
+}
+
+//===----------------------------------------------------------------------===//
+// Targets
+//===----------------------------------------------------------------------===//
+
+std::optional<std::string> run::findGPUTarget(std::string &reason) {
+  // CUdevice_attribute.
+  constexpr int kMajor = 75, kMinor = 76;
+  int major = 0, minor = 0;
+  try {
+    const CUDA &cuda = CUDA::get();
+    if (const char *target = std::getenv("PBS_CUDA_TARGET"); target && *target)
+      return target;
+    cuda.check(cuda.deviceGetAttribute(&major, kMajor, 0),
+               "cuDeviceGetAttribute");
+    cuda.check(cuda.deviceGetAttribute(&minor, kMinor, 0),
+               "cuDeviceGetAttribute");
+  } catch (const UserError &error) {
+    reason = error.what();
+    return std::nullopt;
+  }
+  if (major == 9 && minor == 0)
+    return "sm_90a";
+  reason = "expected a GPU of compute capability 9.0, got " +
+           std::to_string(major) + "." + std::to_string(minor);
+  return std::nullopt;
+}
+
+std::string
+run::compileFor(const std::string &target,
+                const std::function<void(const std::string &target)> &compile) {
+  if (target != "auto") {
+    compile(target);
+    return "";
+  }
+  std::string reason;
+  if (std::optional<std::string> gpu = findGPUTarget(reason)) {
+    try {
+      compile(*gpu);
+      return "";
+    } catch (const Error &error) {
+      reason = error.what();
+    }
+  }
+  compile("host");
+  return reason;
 }

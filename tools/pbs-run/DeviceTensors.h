@@ -9,7 +9,10 @@
 #define PBS_TOOLS_PBS_RUN_DEVICETENSORS_H
 
 #include "pbs/Program.h"
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 namespace pbs::run {
 
@@ -28,6 +31,11 @@ public:
   const std::vector<Tensor> &get() const { return tensors; }
   /// Waits for what runs on the device.
   void wait() const;
+  /// Seconds that `call` takes which runs a program on `stream`: between two
+  /// events of the device for CUDA, else of the host.
+  double time(void *stream, const std::function<void()> &call) const;
+  /// What measures `time`.
+  const char *getClock() const { return cuda ? "CUDA events" : "host"; }
   /// Copies the outputs to the host.
   void download() const;
 
@@ -37,6 +45,17 @@ private:
   /// Null for the CPU.
   CUDA *cuda = nullptr;
 };
+
+/// The target of the GPU of this machine: its chip if there is code for it, or
+/// PBS_CUDA_TARGET. Nothing, with the reason, if there is none.
+std::optional<std::string> findGPUTarget(std::string &reason);
+
+/// Calls `compile` with the target `target`; if that is "auto", with that of
+/// the GPU and, where there is none or no code for what is asked, with "host".
+/// Returns why it is the host then.
+std::string
+compileFor(const std::string &target,
+           const std::function<void(const std::string &target)> &compile);
 
 } // namespace pbs::run
 

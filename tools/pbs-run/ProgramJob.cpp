@@ -87,22 +87,25 @@ llvm::json::Object run::runProgram(
     arguments.push_back(getView(tensor));
 
   DeviceTensors placed(program.getDevice(), arguments, outputs.size());
-  auto call = [&] {
-    program(placed.get(), options.run);
-    placed.wait();
-  };
+  auto call = [&] { program(placed.get(), options.run); };
   llvm::json::Object figures;
-  double first = measure(call);
+  figures["backend"] = program.getDevice() == PBS_CUDA ? "CUDA" : "CPU";
+  double first = measure([&] {
+    call();
+    placed.wait();
+  });
   llvm::outs() << "first run: " << llvm::format("%.2f", first * 1e3) << " ms\n";
   figures["first_run_ms"] = first * 1e3;
   if (options.repetitions > 0) {
     std::vector<double> times;
     for (unsigned i = 0; i < options.repetitions; ++i)
-      times.push_back(measure(call));
+      times.push_back(placed.time(options.run.stream, call));
     double median = getMedian(times);
     llvm::outs() << "run: " << llvm::format("%.2f", median * 1e3)
-                 << " ms, median of " << options.repetitions << "\n";
+                 << " ms, median of " << options.repetitions << " ("
+                 << placed.getClock() << ")\n";
     figures["run_ms"] = median * 1e3;
+    figures["clock"] = placed.getClock();
   }
   placed.download();
   for (const HostTensor &tensor : outputs) {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DeviceTensors.h"
 #include "Job.h"
 #include "pbs/Tools/Synthetic.h"
 #include "llvm/ADT/STLExtras.h"
@@ -70,8 +71,10 @@ static cl::opt<int64_t> checkRows(
     cl::desc("rows of each head to compare and to measure the covered mass of; "
              "0: all"),
     cl::init(256), cl::cat(category));
-static cl::opt<bool> timing("time", cl::desc("time runs, beside dense ones"),
-                            cl::cat(category));
+static cl::opt<bool>
+    timing("time",
+           cl::desc("time runs, beside dense ones; on a GPU by its events"),
+           cl::cat(category));
 static cl::opt<unsigned> repetitions("repetitions", cl::desc("runs to time"),
                                      cl::init(5), cl::cat(category));
 static cl::opt<bool> report("report",
@@ -107,10 +110,13 @@ static cl::opt<pbs_proxy>
           cl::cat(category));
 static cl::opt<int> proxyRows("proxy-rows", cl::init(128), cl::cat(category));
 
-static cl::opt<std::string> target("target",
-                                   cl::desc("host, a GPU chip (sm_90a), or "
-                                            "compute_90a, which is PTX of it"),
-                                   cl::init("host"), cl::cat(category));
+static cl::opt<std::string>
+    target("target",
+           cl::desc("host, a GPU chip (sm_90a), "
+                    "compute_90a, which is PTX of it, or "
+                    "auto: a GPU if there is one and "
+                    "code for it, else the host"),
+           cl::init("auto"), cl::cat(category));
 static cl::opt<std::string> function("function", cl::desc("function of the IR"),
                                      cl::cat(category));
 static cl::opt<bool> noFusion("no-fusion", cl::cat(category));
@@ -243,7 +249,15 @@ static Program loadProgram(const JobOptions &options) {
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(irPath);
   if (!buffer)
     throw UserError(irPath + ": " + buffer.getError().message());
-  return Program::compile((*buffer)->getBuffer().str(), options.compile);
+  std::optional<Program> program;
+  std::string reason = compileFor(target, [&](const std::string &chosen) {
+    CompileOptions compile = options.compile;
+    compile.target = chosen.c_str();
+    program = Program::compile((*buffer)->getBuffer().str(), compile);
+  });
+  if (!reason.empty())
+    llvm::errs() << "pbs-run: on the CPU: " << reason << "\n";
+  return std::move(*program);
 }
 
 static int runAll() {
