@@ -18,6 +18,7 @@
 #include "pbs/Conversion/PBSToNVVM/Passes.h"
 #include "pbs/Conversion/PBSToPlan/Passes.h"
 #include "pbs/Conversion/PBSToTile/Passes.h"
+#include "pbs/Conversion/PBSToTile/Policies.h"
 #include "pbs/Conversion/TileToNVVM/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
@@ -154,5 +155,6 @@ void pbs::registerDialects(DialectRegistry &registry) {
   registry.insert<PBSDialect, arith::ArithDialect, func::FuncDialect,
                   math::MathDialect, plan::PlanDialect, tile::TileDialect>();
   cpu::registerCPUPolicies(registry);
+  registerTilePolicies(registry);
   registerPtxTranslations(registry);
 }

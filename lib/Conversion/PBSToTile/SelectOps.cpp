@@ -7,7 +7,7 @@
 
 #include "Kernels.h"
 #include "Select.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "pbs/Conversion/PBSToTile/Policies.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 
@@ -27,33 +27,33 @@ static std::optional<std::string> setPolicies(SelectTask &task,
                                               ForcedSetAttrInterface forced) {
   std::string reason;
   llvm::raw_string_ostream stream(reason);
-  bool isKnown = llvm::TypeSwitch<Attribute, bool>(stopRule)
-                     .Case([&](TopPAttr attr) {
-                       task.amount = attr.getThreshold().convertToDouble();
-                       task.takesAll = task.amount >= 1;
-                       return true;
-                     })
-                     .Case([&](ReferenceTopPAttr attr) {
-                       task.amount = attr.getThreshold().convertToDouble();
-                       task.isNoneUnreached = true;
-                       return true;
-                     })
-                     .Case([&](TopKAttr attr) {
-                       task.isMass = false;
-                       task.amount = double(attr.getCount());
-                       return true;
-                     })
-                     .Default([](Attribute) { return false; });
-  task.wholeOwn = isa<WholeOwnAndSinkAttr>(forced);
-  if (!isKnown)
-    stream << "expected #pbs.top_p, #pbs.reference_top_p or #pbs.top_k, got "
+  auto prefix = dyn_cast<TileStopRuleInterface>(Attribute(stopRule));
+  auto blocks = dyn_cast<TileForcedSetInterface>(Attribute(forced));
+  if (!prefix) {
+    stream << "expected a stop rule with code for a GPU, such as #pbs.top_p, "
+              "got "
            << stopRule;
-  else if (!isa<OwnAndSinkAttr, WholeOwnAndSinkAttr>(forced))
-    stream << "expected #pbs.own_and_sink or #pbs.whole_own_and_sink, got "
+    return reason;
+  }
+  if (!blocks) {
+    stream << "expected a forced set with code for a GPU, such as "
+              "#pbs.own_and_sink, got "
            << forced;
-  else
-    return std::nullopt;
-  return reason;
+    return reason;
+  }
+  PrefixRule rule = prefix.getPrefixRule();
+  // False for NaN.
+  if (!(rule.amount >= 0)) {
+    stream << "expected an amount of at least 0, got " << rule.amount << " of "
+           << stopRule;
+    return reason;
+  }
+  task.isMass = rule.weight == PrefixRule::Weight::Mass;
+  task.amount = rule.amount;
+  task.takesAll = rule.takesAll;
+  task.isNoneUnreached = rule.unreached == PrefixRule::Unreached::None;
+  task.wholeOwn = blocks.listsInvisibleOwnBlocks();
+  return std::nullopt;
 }
 
 std::optional<std::string> mlir::pbs::writeKernel(FusedSelectBlocksOp op,

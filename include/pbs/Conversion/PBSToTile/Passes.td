@@ -39,6 +39,10 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     Any other kernel stays as it is, with a remark that says why, and the same
     in its attribute `tile.refused`, for the error of a pass that needs code.
 
+    Stop rules and forced sets are asked what they need through the interfaces
+    `TileStopRuleInterface` and `TileForcedSetInterface`; a policy of another dialect
+    gets its kernel by a model of them.
+
     Example:
 
     ```mlir
