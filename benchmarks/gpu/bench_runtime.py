@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Times attention through the runtime beside other implementations, interleaved.
 
-    PBS_LIBRARY=.../libpbs.so PYTHONPATH=python python3 benchmarks/gpu/bench_runtime.py \\
-        --suites dense,lists --commit COMMIT --json FILE [--published FOLDER]
+    PBS_LIBRARY=.../libpbs.so PYTHONPATH=python \\
+        python3 benchmarks/gpu/bench_runtime.py --suites dense,lists --commit COMMIT \\
+        --json FILE [--published FOLDER]
 
   dense      dense and causal attention, D = 128, bf16
   types      the same for D = 64, and for f16
