@@ -16,7 +16,7 @@ using namespace pbs::runtime;
 
 namespace {
 constexpr char kMagic[8] = {'P', 'B', 'S', 'B', 'N', 'D', 'L', '\n'};
-constexpr uint32_t kFormatVersion = 2;
+constexpr uint32_t kFormatVersion = 3;
 /// Magic, format version, size of the content, CRC-32 of the content.
 constexpr size_t kHeaderSize = sizeof(kMagic) + 4 + 8 + 4;
 
@@ -141,6 +141,7 @@ struct Describe {
     s.number(param.value);
     s.list(param.box, [](S &s, uint32_t &size) { s.number(size); });
     s.number(param.swizzle);
+    s.number(param.alignment);
   }
   template <typename S>
   static void kernel(S &s, Kernel &kernel) {

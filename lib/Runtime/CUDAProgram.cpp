@@ -17,6 +17,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <sstream>
 
 using namespace pbs::runtime;
 using cuda::Driver;
@@ -374,6 +375,35 @@ static cuda::DevicePtr getAddress(const Buffer &buffer) {
   return reinterpret_cast<cuda::DevicePtr>(buffer.data);
 }
 
+static Status checkAddress(const void *data, int64_t alignment,
+                           const std::string &what) {
+  if (reinterpret_cast<uintptr_t>(data) % alignment == 0)
+    return {};
+  std::ostringstream address;
+  address << data;
+  return invalidArgument(what + ": expected an address aligned to " +
+                         std::to_string(alignment) + " bytes, got " +
+                         address.str());
+}
+
+/// Vectors of `alignment` bytes begin at each row of `buffer`.
+static Status checkAlignment(const Buffer &buffer, int64_t alignment,
+                             const std::string &what) {
+  // Of an empty tensor nothing is read.
+  if (buffer.numElements() == 0)
+    return {};
+  int64_t element = sizeOf(buffer.dtype);
+  for (size_t dim = 0; dim + 1 < buffer.shape.size(); ++dim)
+    if (buffer.shape[dim] > 1 && buffer.strides[dim] * element % alignment != 0)
+      return invalidArgument(what + ": expected strides of multiples of " +
+                             std::to_string(alignment / element) +
+                             " elements (" + std::to_string(alignment) +
+                             " bytes), got " +
+                             std::to_string(buffer.strides[dim]) +
+                             " in dimension " + std::to_string(dim));
+  return checkAddress(buffer.data, alignment, what);
+}
+
 /// A map of `buffer`; if it is empty, of one element at `readable`.
 Status CUDAProgram::encode(const Buffer &buffer, const KernelParam &param,
                            void *readable, const std::string &what,
@@ -403,9 +433,9 @@ Status CUDAProgram::encode(const Buffer &buffer, const KernelParam &param,
     strides[i - 1] = static_cast<uint64_t>(stride);
   }
   void *data = isEmpty ? readable : buffer.data;
-  if (reinterpret_cast<uintptr_t>(data) % kTensorMapAlignment != 0)
-    return invalidArgument(what + ": expected an address aligned to " +
-                           std::to_string(kTensorMapAlignment) + " bytes");
+  if (Status status = checkAddress(data, kTensorMapAlignment, what);
+      !status.ok())
+    return status;
   int type = buffer.dtype == DType::F16    ? cuda::kTensorMapF16
              : buffer.dtype == DType::BF16 ? cuda::kTensorMapBF16
              : buffer.dtype == DType::F32  ? cuda::kTensorMapF32
@@ -429,9 +459,21 @@ Status CUDAProgram::addParams(const Call &call, const Kernel &kernel,
   for (const Binding &binding : step.buffers)
     if (call.get(binding).numElements() > 0)
       readable = call.get(binding).data;
+  auto getName = [&](const Binding &binding) {
+    return binding.kind == Binding::Kind::Argument
+               ? "argument '" + call.plan->arguments[binding.index].name + "'"
+               : "workspace '" + call.plan->workspace[binding.index].name + "'";
+  };
   for (const KernelParam &param : kernel.params) {
     switch (param.kind) {
     case KernelParam::Kind::Pointer:
+      if (param.alignment > 1) {
+        const Binding &binding = step.buffers[param.buffer];
+        if (Status status = checkAlignment(call.get(binding), param.alignment,
+                                           getName(binding));
+            !status.ok())
+          return status;
+      }
       params.add(getAddress(call.get(step.buffers[param.buffer])));
       break;
     case KernelParam::Kind::Stride:
@@ -459,12 +501,8 @@ Status CUDAProgram::addParams(const Call &call, const Kernel &kernel,
     }
     case KernelParam::Kind::TensorMap: {
       const Binding &binding = step.buffers[param.buffer];
-      std::string what =
-          binding.kind == Binding::Kind::Argument
-              ? "argument '" + call.plan->arguments[binding.index].name + "'"
-              : "workspace '" + call.plan->workspace[binding.index].name + "'";
-      if (Status status =
-              encode(call.get(binding), param, readable, what, params.addMap());
+      if (Status status = encode(call.get(binding), param, readable,
+                                 getName(binding), params.addMap());
           !status.ok())
         return status;
       break;

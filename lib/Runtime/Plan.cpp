@@ -62,6 +62,10 @@ static std::string verifyParam(const KernelParam &param, size_t numSymbols,
   }
   if (param.buffer >= numBuffers)
     return "buffer out of range";
+  if (param.alignment == 0 || param.alignment > kWorkspaceAlignment ||
+      (param.alignment & (param.alignment - 1)) != 0)
+    return "expected an alignment of a power of two of bytes, at most " +
+           std::to_string(kWorkspaceAlignment);
   if (param.kind == KernelParam::Kind::Stride && param.dim >= rank)
     return "dimension out of range";
   if (param.kind == KernelParam::Kind::TensorMap) {
@@ -182,7 +186,9 @@ static std::string formatParam(const KernelParam &param) {
   std::string buffer = "#" + std::to_string(param.buffer);
   switch (param.kind) {
   case KernelParam::Kind::Pointer:
-    return "pointer " + buffer;
+    return "pointer " + buffer +
+           (param.alignment > 1 ? " align " + std::to_string(param.alignment)
+                                : "");
   case KernelParam::Kind::TensorMap: {
     std::string box;
     for (uint32_t size : param.box)

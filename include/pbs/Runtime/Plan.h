@@ -148,6 +148,9 @@ struct KernelParam {
   /// bytes (0, 32, 64 or 128).
   std::vector<uint32_t> box;
   uint32_t swizzle = 0;
+  /// Pointers: what the address and, but for the last dimension, the strides
+  /// are multiples of, in bytes.
+  uint32_t alignment = 1;
 };
 constexpr uint8_t kNumParamKinds = 6;
 

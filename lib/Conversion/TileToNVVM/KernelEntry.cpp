@@ -43,6 +43,7 @@ private:
   void collectUses();
   void addMap(Value global, ArrayRef<int64_t> box, int64_t swizzle);
   void addPointer(Value global, int64_t strides);
+  void alignPointer(Value global, int64_t bytes);
   void addExtent(Value global, int64_t dim);
   int add(ParamKind kind, Attribute attribute) {
     kinds.push_back(kind);
@@ -138,6 +139,13 @@ void ParamCollector::addPointer(Value global, int64_t strides) {
   }
 }
 
+/// Rows of `global` are accessed by vectors of `bytes`.
+void ParamCollector::alignPointer(Value global, int64_t bytes) {
+  int64_t number = getNumber(global);
+  attributes[globals[number].pointer] =
+      plan::PointerAttr::get(func.getContext(), buffers[number], bytes);
+}
+
 void ParamCollector::addExtent(Value global, int64_t dim) {
   auto type = cast<GlobalType>(global.getType());
   int64_t number = getNumber(global);
@@ -202,11 +210,14 @@ void ParamCollector::collectUses() {
       int64_t rank = cast<GlobalType>(global.getType()).getRank();
       int64_t first = along ? along.getInt() : rank - tile.getRank();
       addPointer(global, rank - 1);
+      if (isa_and_present<BlockedAttr>(tile.getEncoding()))
+        alignPointer(global, kVectorBytes);
       for (int64_t i = 0; i < tile.getRank(); ++i)
         addExtent(global, first + i);
     } else if (auto gather = dyn_cast<GatherOp>(op)) {
       int64_t rank = gather.getSource().getType().getRank();
       addPointer(gather.getSource(), rank - 1);
+      alignPointer(gather.getSource(), kVectorBytes);
       addExtent(gather.getSource(), rank - 2);
     } else if (auto dim = dyn_cast<DimOp>(op)) {
       addExtent(dim.getSource(), dim.getDim());

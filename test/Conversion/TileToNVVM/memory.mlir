@@ -131,6 +131,7 @@ tile.func @store(%o: !tile.global<?x?x?x128xbf16>) attributes {config = #two} {
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
 // CHECK-LABEL: llvm.func @vectors
+// CHECK-SAME: params = [#plan.pointer<0, align = 16>, #plan.stride<0, dim = 0>, #plan.integer<i32, ()[s0, s1, s2, s3, s4] -> (s0)>, #plan.pointer<1, align = 16>
 // CHECK-COUNT-2: ld.global.nc.v4.b32
 // CHECK-NOT: ld.global
 // CHECK-COUNT-4: st.global.v4.b32

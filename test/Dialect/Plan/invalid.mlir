@@ -157,3 +157,10 @@ plan.program @other_name(%b: tensor<?xf32> {plan.name = "b"})
     attributes {alternative_of = @main, guard = affine_set<()[s0] : (s0 >= 0)>} {
   plan.return
 }
+
+// -----
+
+// expected-error@+2 {{expected an alignment of a power of two of bytes, at most 256, got 24}}
+module attributes {
+    a = #plan.pointer<0, align = 24>} {
+}

@@ -65,6 +65,51 @@ TEST(GPUTiles, PoolF16) { expectPoolsRight(PBS_F16, "f16", 64, 128); }
 TEST(GPUTiles, PoolF32) { expectPoolsRight(PBS_F32, "f32", 128, 64); }
 TEST(GPUTiles, PoolShortBlocks) { expectPoolsRight(PBS_F32, "f32", 64, 32); }
 
+/// Pools of a bf16 tensor with `padding` elements behind each row, at an
+/// address of `offset` bytes past one that is aligned. The message of the
+/// library, empty on success.
+static std::string poolStrided(int64_t rows, int64_t padding, size_t offset) {
+  Program program = compileIR(R"(
+    func.func @pool(%k: tensor<1x2x?x64xbf16> {pbs.name = "k"})
+        -> tensor<1x2x?x64xf32> {
+      %p = pbs.pool %k : (tensor<1x2x?x64xbf16>) -> tensor<1x2x?x64xf32>
+      return %p : tensor<1x2x?x64xf32>
+    })");
+  if (!program)
+    return "no program";
+  Buffer source(PBS_BF16, {1, 2, rows, 64}, {0, 1, 2, 3}, padding);
+  Buffer result(PBS_F32, {1, 2, (rows + 127) / 128, 64});
+  source.write(std::vector<float>(2 * rows * 64, 1.0f));
+  DeviceTensor from(source), to(result);
+  from.upload();
+  to.upload();
+  pbs_tensor arguments[] = {from.get(), to.get()};
+  arguments[0].data = static_cast<char *>(arguments[0].data) + offset;
+  if (pbs_program_run(program.get(), arguments, 2, nullptr) != PBS_OK)
+    return pbs_last_error();
+  const Device &device = Device::get();
+  device.check(device.ctxSynchronize(), "cuCtxSynchronize");
+  to.download();
+  for (float mean : result.read())
+    EXPECT_EQ(mean, 1.0f);
+  return "";
+}
+
+// Rows are read by vectors of 16 bytes.
+TEST(GPUTiles, VectorsOfUnalignedRowsAreRefused) {
+  EXPECT_EQ(poolStrided(200, 8, 0), "");
+  EXPECT_EQ(poolStrided(200, 4, 0),
+            "argument 'k': expected strides of multiples of 8 elements (16 "
+            "bytes), got 68 in dimension 2");
+  std::string error = poolStrided(200, 0, 2);
+  EXPECT_NE(error.find("argument 'k': expected an address aligned to 16 bytes, "
+                       "got 0x"),
+            std::string::npos)
+      << error;
+  // Nothing is read.
+  EXPECT_EQ(poolStrided(0, 4, 2), "");
+}
+
 //===----------------------------------------------------------------------===//
 // Attention
 //===----------------------------------------------------------------------===//

@@ -11,6 +11,7 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::plan;
@@ -176,7 +177,14 @@ LogicalResult CUDACodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
   return verifyScratch(emitError, scratch);
 }
 
-LogicalResult PointerAttr::verify(EmitError emitError, int64_t buffer) {
+LogicalResult PointerAttr::verify(EmitError emitError, int64_t buffer,
+                                  int64_t align) {
+  // That of a workspace.
+  constexpr int64_t kMaxAlign = 256;
+  if (align < 1 || align > kMaxAlign || !llvm::isPowerOf2_64(align))
+    return emitError() << "expected an alignment of a power of two of bytes, "
+                          "at most "
+                       << kMaxAlign << ", got " << align;
   return verifyBuffer(emitError, buffer);
 }
 

@@ -182,6 +182,7 @@ translateParam(Attribute attr,
       .Case([&](PointerAttr pointer) {
         param.kind = rt::KernelParam::Kind::Pointer;
         param.buffer = pointer.getBuffer();
+        param.alignment = pointer.getAlign();
       })
       .Case([&](StrideAttr stride) {
         param.kind = rt::KernelParam::Kind::Stride;

@@ -158,10 +158,18 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
 def Plan_PointerAttr : Plan_Attr<"Pointer", "pointer"> {
   let summary = "Parameter: address of a buffer";
   let description = [{
-    Example: `#plan.pointer<0>`
+    With `align`, the kernel reads or writes vectors: the address and, but for the
+    last dimension, the strides are multiples of so many bytes. The runtime refuses
+    a tensor of a caller that is not so.
+
+    Example: `#plan.pointer<0, align = 16>`
   }];
-  let parameters = (ins "int64_t":$buffer);
-  let assemblyFormat = "`<` $buffer `>`";
+  let parameters = (ins "int64_t":$buffer,
+                        DefaultValuedParameter<"int64_t", "1">:$align);
+  let assemblyFormat = "`<` $buffer (`,` `align` `=` $align^)? `>`";
+  let builders = [AttrBuilder<(ins "int64_t":$buffer), [{
+    return $_get($_ctxt, buffer, /*align=*/1);
+  }]>];
 }
 
 def Plan_TensorMapAttr : Plan_Attr<"TensorMap", "tensor_map"> {
