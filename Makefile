@@ -54,7 +54,10 @@ docs: configure
 	@ninja -C $(BUILD) mlir-doc pbs-opt
 	@$(PYTHON) scripts/collect_docs.py --build $(BUILD)
 	@$(PYTHON) scripts/update_excerpts.py --pbs-opt $(BUILD)/bin/pbs-opt \
-	  --kernel test/Dialect/Tile/Inputs/attention.mlir --page docs/Tile.md
+	  --input test/Dialect/Tile/Inputs/attention.mlir --nest tile.func \
+	  --page docs/Tile.md
+	@$(PYTHON) scripts/update_excerpts.py --pbs-opt $(BUILD)/bin/pbs-opt \
+	  --input test/Dialect/PBS/Inputs/method.mlir --page docs/Method.md
 
 format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format-22 -i

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Writes what passes make of a kernel into a page.
+"""Writes what passes make of a function into a page.
 
 A line of the page
 
     <!-- excerpt after="PASSES" from="RE" to="RE" keep="RE" nth="N" part="RE" -->
 
-is followed by a block of code, which becomes the part of the kernel, after these
+is followed by a block of code, which becomes the part of the input, after these
 passes and those of all excerpts before, from the N-th line that matches `from`
 to the next that matches `to`. With `keep`, "..." stands for the lines between
 that do not match it, and with `part` a line is what matches it. Types are left
-out.
+out but with types="keep".
+
+Passes are those of a module, or with --nest those of such an op in it.
 
 With --check nothing changes, and a block that is out of date is an error.
 """
@@ -22,13 +24,16 @@ import sys
 import textwrap
 
 MARKER = re.compile(r"<!-- excerpt (.*?) -->\n```mlir\n(.*?)```\n", re.DOTALL)
-NAMES = {"after", "from", "to", "keep", "nth", "part"}
+NAMES = {"after", "from", "to", "keep", "nth", "part", "types"}
 
 
-def run_passes(pbs_opt, kernel, passes):
-    pipeline = f"builtin.module(tile.func({','.join(passes)}))"
+def run_passes(pbs_opt, source, nest, passes):
+    pipeline = ",".join(passes)
+    if nest:
+        pipeline = f"{nest}({pipeline})"
+    pipeline = f"builtin.module({pipeline})"
     done = subprocess.run(
-        [pbs_opt, kernel, f"-pass-pipeline={pipeline}"],
+        [pbs_opt, source, f"-pass-pipeline={pipeline}"],
         capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{pipeline}: expected {pbs_opt} to succeed, got\n"
@@ -71,7 +76,8 @@ def take(lines, options):
             if not part:
                 sys.exit(f"part=\"{options['part']}\": expected a match, got "
                          f"{line}")
-            taken.append(leave_types_out(part[0]))
+            keeps_types = options.get("types") == "keep"
+            taken.append(part[0] if keeps_types else leave_types_out(part[0]))
         elif taken[-1].strip() != "...":
             taken.append(" " * (len(line) - len(line.lstrip())) + "...")
     text = textwrap.dedent("\n".join(taken))
@@ -90,7 +96,8 @@ def main():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pbs-opt", default="build/bin/pbs-opt")
-    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--input", required=True)
+    parser.add_argument("--nest", default="")
     parser.add_argument("--page", required=True)
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
@@ -103,10 +110,10 @@ def main():
         options = dict(re.findall(r'(\w+)="([^"]*)"', match[1]))
         if not {"after", "from", "to"} <= options.keys() <= NAMES:
             sys.exit(f"{args.page}: expected after, from, to and maybe keep, "
-                     f"nth and part, got {match[1]}")
+                     f"nth, part and types, got {match[1]}")
         if options["after"]:
             passes.append(options["after"])
-        lines = run_passes(args.pbs_opt, args.kernel, passes)
+        lines = run_passes(args.pbs_opt, args.input, args.nest, passes)
         return (f"<!-- excerpt {match[1]} -->\n```mlir\n"
                 f"{take(lines, options)}```\n")
 
