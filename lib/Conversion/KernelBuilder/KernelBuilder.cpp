@@ -430,6 +430,9 @@ Value KernelBuilder::uniform(Value v) {
 Value KernelBuilder::anySync(Value pred) {
   return intrinsic("llvm.nvvm.vote.any.sync", {c32(kFullMask), pred}, i1);
 }
+Value KernelBuilder::ballot(Value pred) {
+  return intrinsic("llvm.nvvm.vote.ballot.sync", {c32(kFullMask), pred}, i32);
+}
 Value KernelBuilder::reduxAdd(Value v) {
   return NVVM::ReduxOp::create(builder, loc, i32, v, NVVM::ReduxKind::ADD,
                                c32(kFullMask));

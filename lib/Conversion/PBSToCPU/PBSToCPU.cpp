@@ -395,6 +395,24 @@ LogicalResult KernelConverter::verifyOp() {
              << " for the CPU, got " << op->getOperand(0).getType();
   }
 
+  // Split pools are for matrix units.
+  if (isa<BlockScoresOp, FusedSelectBlocksOp, PoolOp>(op)) {
+    SmallVector<Type> types(op->getOperandTypes());
+    types.push_back(op->getResult(0).getType());
+    bool isPool = isa<PoolOp>(op);
+    auto fused = dyn_cast<FusedSelectBlocksOp>(op);
+    for (auto [i, type] : llvm::enumerate(types))
+      if (auto tensor = dyn_cast<RankedTensorType>(type);
+          tensor && !tensor.getElementType().isF32() && !(isPool && i == 0) &&
+          !(fused && i == 0))
+        return op->emitOpError()
+               << "expected pools of f32 for the CPU, got " << type;
+    if (fused && fused.getQueryPool())
+      return op->emitOpError() << "expected no pooled queries for the CPU, "
+                                  "where the op pools them, got "
+                               << fused.getQueryPool().getType();
+  }
+
   for (Region &region : op->getRegions())
     if (failed(verifyScoreRegion(region)))
       return failure();

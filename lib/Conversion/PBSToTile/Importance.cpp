@@ -12,9 +12,12 @@
 #include "Kernels.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::pbs;
+
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 ImportanceWriter::ImportanceWriter(KernelWriter &b, const ProxyTask &task,
                                    Value query, Value key, Value stats,
@@ -23,22 +26,29 @@ ImportanceWriter::ImportanceWriter(KernelWriter &b, const ProxyTask &task,
       stats(stats), softmaxes(b.div(b.dim(stats, 1), numHeads)),
       permutationsPerKey(b.div(numHeads, b.dim(key, 1))) {}
 
-ImportanceWriter::Columns ImportanceWriter::readStats(Value batch, Value head) {
-  Type f32 = b.getF32Type();
-  RankedTensorType lane = b.lane(kTileRows, f32);
-  RankedTensorType indexLane = b.lane(kTileRows, b.getI32Type());
-  RankedTensorType column = b.column(kTileRows, f32);
+std::pair<Value, Value> ImportanceWriter::readStats(Value batch, Value head) {
+  RankedTensorType lane = b.lane(kTileRows, b.getF32Type());
   auto read = [&](int64_t which) -> Value {
     return tile::ReadOp::create(b, lane, stats,
                                 ValueRange{batch, head, b.i32(0), b.i32(which)},
                                 /*other=*/Value(), b.getI64IntegerAttr(2));
   };
+  Value max = read(0);
+  return {max, read(1)};
+}
+
+ImportanceWriter::Columns
+ImportanceWriter::writeColumns(std::pair<Value, Value> stats) {
+  Type f32 = b.getF32Type();
+  RankedTensorType lane = b.lane(kTileRows, f32);
+  RankedTensorType indexLane = b.lane(kTileRows, b.getI32Type());
+  RankedTensorType column = b.column(kTileRows, f32);
   Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
                                        tile::IotaOp::create(b, indexLane),
                                        b.splat(proxy.numRows, indexLane));
   Value zero = b.filled(lane, 0);
-  Value offset = proxy.writeOffset(read(0));
-  Value factor = arith::DivFOp::create(b, b.filled(lane, 1), read(1));
+  Value offset = proxy.writeOffset(stats.first);
+  Value factor = arith::DivFOp::create(b, b.filled(lane, 1), stats.second);
   auto relayout = [&](Value value) -> Value {
     Value masked = arith::SelectOp::create(b, exists, value, zero);
     return tile::RelayoutOp::create(b, column, masked,
@@ -51,15 +61,25 @@ Value ImportanceWriter::writeProbabilities(Value product,
                                            const Columns &columns) {
   RankedTensorType type = proxy.scoreType;
   Value factors = b.broadcast(columns.factor, type);
-  Value zero = b.filled(type, 0);
-  Value p = math::Exp2Op::create(
-      b, math::FmaOp::create(b, product, proxy.scales,
-                             b.broadcast(columns.offset, type)));
-  // A select, since 0 * NaN would not be 0.
-  Value none =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, factors, zero);
-  return arith::SelectOp::create(b, none, zero,
-                                 arith::MulFOp::create(b, p, factors));
+  Value exponents = math::FmaOp::create(b, product, proxy.scales,
+                                        b.broadcast(columns.offset, type));
+  // Of rows that do not exist products may be 0 * inf, and 0 * NaN would not
+  // be 0.
+  Value all = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, proxy.numRows,
+                                    b.i32(kTileRows));
+  auto masked = scf::IfOp::create(
+      b, all,
+      [&](OpBuilder &, Location) { scf::YieldOp::create(b, exponents); },
+      [&](OpBuilder &, Location) {
+        Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                           factors, b.filled(type, 0));
+        scf::YieldOp::create(
+            b, arith::SelectOp::create(b, none, b.filled(type, -kInfinity),
+                                       exponents)
+                   .getResult());
+      });
+  return arith::MulFOp::create(b, math::Exp2Op::create(b, masked.getResult(0)),
+                               factors);
 }
 
 SmallVector<Value> ImportanceWriter::write(Value batch, Value head,
@@ -69,13 +89,15 @@ SmallVector<Value> ImportanceWriter::write(Value batch, Value head,
   RankedTensorType row = b.row(kTileRows, b.getF32Type());
   Value kvHead = b.div(head, permutationsPerKey);
   Value firstBlock = b.mul(segment, b.i32(numTiles));
-  SmallVector<Value> keys;
+  keys.clear();
   for (int64_t t = 0; t < numTiles; ++t)
     keys.push_back(proxy.loadKeys(batch, kvHead, b.add(firstBlock, b.i32(t))));
 
   // Queries that share a softmax: their products are added up.
   auto writeProducts = [&](Value softmax) {
     Value statsHead = b.add(b.mul(head, softmaxes), softmax);
+    // On its way while products are computed.
+    std::pair<Value, Value> rowStats = readStats(batch, statsHead);
     auto add = [&](Value query, ValueRange sums) {
       Value rows = proxy.loadRows(batch, query);
       SmallVector<Value> products;
@@ -98,7 +120,7 @@ SmallVector<Value> ImportanceWriter::write(Value batch, Value head,
           });
       products = llvm::to_vector_of<Value>(loop.getResults());
     }
-    Columns columns = readStats(batch, statsHead);
+    Columns columns = writeColumns(rowStats);
     SmallVector<Value> sums;
     for (Value product : products)
       sums.push_back(tile::ReduceOp::create(

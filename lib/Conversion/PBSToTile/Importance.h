@@ -22,6 +22,8 @@ public:
   /// The importance of the keys of segment `segment` of a permutation: for each
   /// tile of keys a #tile.row. Keys that are in no complete segment have 0.
   SmallVector<Value> write(Value batch, Value head, Value segment);
+  /// The tiles of keys of the segment written last.
+  ValueRange getKeys() const { return keys; }
 
 private:
   struct Columns {
@@ -29,13 +31,16 @@ private:
     /// a row that does not exist.
     Value offset, factor;
   };
-  Columns readStats(Value batch, Value head);
+  /// The maximum and the sum of each proxy row.
+  std::pair<Value, Value> readStats(Value batch, Value head);
+  Columns writeColumns(std::pair<Value, Value> stats);
   Value writeProbabilities(Value product, const Columns &columns);
 
   KernelWriter &b;
   const ProxyTask &task;
   ProxyWriter proxy;
   Value stats;
+  SmallVector<Value> keys;
   /// Softmaxes of a permutation, permutations of a KV head.
   Value softmaxes, permutationsPerKey;
 };

@@ -133,6 +133,22 @@ RankedTensorType KernelWriter::blocked(int64_t rows, int64_t columns,
                                tile::BlockedAttr::get(getContext(), vector));
 }
 
+RankedTensorType KernelWriter::wide(int64_t rows, int64_t columns,
+                                    Type element) {
+  return RankedTensorType::get({rows, columns}, element,
+                               tile::WideAttr::get(getContext()));
+}
+
+RankedTensorType KernelWriter::wideRow(int64_t rows, Type element) {
+  return RankedTensorType::get({rows}, element,
+                               tile::WideRowAttr::get(getContext()));
+}
+
+RankedTensorType KernelWriter::wideColumn(int64_t columns, Type element) {
+  return RankedTensorType::get({columns}, element,
+                               tile::WideColAttr::get(getContext()));
+}
+
 Value KernelWriter::splat(Value scalar, RankedTensorType type) {
   return tile::SplatOp::create(*this, type, scalar);
 }

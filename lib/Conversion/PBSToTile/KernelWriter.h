@@ -54,6 +54,11 @@ public:
   RankedTensorType blocked(int64_t rows, int64_t columns, Type element,
                            int64_t vector);
 
+  /// Types of tiles with a row for each consumer warp.
+  RankedTensorType wide(int64_t rows, int64_t columns, Type element);
+  RankedTensorType wideRow(int64_t rows, Type element);
+  RankedTensorType wideColumn(int64_t columns, Type element);
+
   /// `scalar` in each element of a tile.
   Value splat(Value scalar, RankedTensorType type);
   Value broadcast(Value source, RankedTensorType type);

@@ -17,12 +17,16 @@ namespace mlir::pbs {
 /// `module`, or returns why it cannot and writes nothing.
 std::optional<std::string> writeKernel(AttentionOp op, plan::KernelOp kernel,
                                        Block *module);
+std::optional<std::string> writeKernel(BlockScoresOp op, plan::KernelOp kernel,
+                                       Block *module);
 std::optional<std::string> writeKernel(ColumnImportanceOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(FusedPermuteKVOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(FusedSelectBlocksOp op,
                                        plan::KernelOp kernel, Block *module);
+std::optional<std::string> writeKernel(SelectBlocksOp op, plan::KernelOp kernel,
+                                       Block *module);
 std::optional<std::string> writeKernel(SplitPoolOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,

@@ -43,13 +43,13 @@ struct ConvertPBSToTilePass final
       using Reason = std::optional<std::string>;
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
-              .Case<AttentionOp, ColumnImportanceOp, FusedPermuteKVOp,
-                    FusedSelectBlocksOp, MergeStatsOp, PackedAttentionOp,
-                    PermuteKVOp, PoolOp, ProxyStatsOp, SortSegmentsOp,
-                    SparseAttentionOp, SplitPoolOp, SplitProxyStatsOp>(
-                  [&](auto op) {
-                    return writeKernel(op, kernel, code.getBody());
-                  })
+              .Case<AttentionOp, BlockScoresOp, ColumnImportanceOp,
+                    FusedPermuteKVOp, FusedSelectBlocksOp, MergeStatsOp,
+                    PackedAttentionOp, PermuteKVOp, PoolOp, ProxyStatsOp,
+                    SelectBlocksOp, SortSegmentsOp, SparseAttentionOp,
+                    SplitPoolOp, SplitProxyStatsOp>([&](auto op) {
+                return writeKernel(op, kernel, code.getBody());
+              })
               .Default([](Operation *) -> Reason {
                 return "there is no kernel of tiles for it";
               });

@@ -131,63 +131,99 @@ void PermuteWriter::writeRanges(Value batch, Value head, Value block,
                         /*dim=*/IntegerAttr());
 }
 
-void PermuteWriter::writeBlock(Value batch, Value head, Value block,
-                               Value positions) {
+RankedTensorType PermuteWriter::getTileType() {
   auto type = cast<tile::GlobalType>(key.getType());
-  int64_t headDim = type.getShape().back();
-  Type element = type.getElementType();
-  int64_t vector = 128 / element.getIntOrFloatBitWidth();
-  RankedTensorType tileType = b.blocked(kTileRows, headDim, element, vector);
-  Value kvHead = b.div(head, permutationsPerKey);
-  Value first = b.mul(block, b.i32(kTileRows));
-  auto gather = [&](Value source) -> Value {
-    return tile::GatherOp::create(b, tileType, source,
-                                  ValueRange{batch, kvHead}, positions,
-                                  /*offset=*/IntegerAttr());
-  };
-  auto write = [&](Value rows, unsigned target) {
-    tile::WriteOp::create(b, rows, b.buffer(target),
-                          ValueRange{batch, head, first, b.i32(0)},
-                          /*dim=*/IntegerAttr());
-  };
-  // Both tiles are on their way before one is needed.
-  Value keys, values;
-  if (buffers.permutedKey || buffers.pool)
-    keys = gather(key);
-  if (buffers.permutedValue)
-    values = gather(value);
-  if (buffers.permutedKey)
-    write(keys, *buffers.permutedKey);
-  if (buffers.permutedValue)
-    write(values, *buffers.permutedValue);
+  int64_t vector = 128 / type.getElementType().getIntOrFloatBitWidth();
+  return b.blocked(kTileRows, type.getShape().back(), type.getElementType(),
+                   vector);
+}
+
+Value PermuteWriter::gather(Value source, const Place &at, Value positions) {
+  return tile::GatherOp::create(
+      b, getTileType(), source,
+      ValueRange{at.batch, b.div(at.head, permutationsPerKey)}, positions,
+      /*offset=*/IntegerAttr());
+}
+
+void PermuteWriter::writeRows(Value rows, unsigned target, const Place &at) {
+  tile::WriteOp::create(b, rows, b.buffer(target),
+                        ValueRange{at.batch, at.head,
+                                   b.mul(at.block, b.i32(kTileRows)), b.i32(0)},
+                        /*dim=*/IntegerAttr());
+}
+
+void PermuteWriter::writeFacts(Value keys, const Place &at, Value positions) {
+  Value first = b.mul(at.block, b.i32(kTileRows));
   if (buffers.positions)
     tile::WriteOp::create(b, positions, b.buffer(*buffers.positions),
-                          ValueRange{batch, head, first},
+                          ValueRange{at.batch, at.head, first},
                           /*dim=*/IntegerAttr());
   if (buffers.ranges)
-    writeRanges(batch, head, block, positions);
+    writeRanges(at.batch, at.head, at.block, positions);
   if (buffers.pool)
     tile::WriteOp::create(b, b.mean(keys, b.sub(numKeys, first)),
                           b.buffer(*buffers.pool),
-                          ValueRange{batch, head, block, b.i32(0)},
+                          ValueRange{at.batch, at.head, at.block, b.i32(0)},
                           /*dim=*/IntegerAttr());
 }
 
+void PermuteWriter::writeBlock(const Place &at, Value positions) {
+  // Both tiles are on their way before one is needed.
+  Value keys, values;
+  if (buffers.permutedKey)
+    keys = gather(key, at, positions);
+  if (buffers.permutedValue)
+    values = gather(value, at, positions);
+  if (buffers.permutedKey)
+    writeRows(keys, *buffers.permutedKey, at);
+  if (buffers.permutedValue)
+    writeRows(values, *buffers.permutedValue, at);
+  writeFacts(keys, at, positions);
+}
+
 void PermuteWriter::writeSegment(Value batch, Value head, Value segmentNumber,
-                                 ArrayRef<Value> order) {
+                                 ArrayRef<Value> order, ValueRange keyTiles) {
   RankedTensorType lane = b.lane(kTileRows, b.getI32Type());
+  int64_t numTiles = segment / kTileRows;
   Value first = b.mul(segmentNumber, b.i32(segment));
-  for (auto [c, numbers] : llvm::enumerate(order)) {
-    Value positions = b.add(numbers, b.splat(first, lane));
-    Value begin = b.add(first, b.i32(c * kTileRows));
-    Value block = b.div(begin, b.i32(kTileRows));
-    Value exists =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, begin, numKeys);
-    scf::IfOp::create(b, exists, [&](OpBuilder &, Location) {
-      writeBlock(batch, head, block, positions);
-      scf::YieldOp::create(b);
+  Value firstBlock = b.mul(segmentNumber, b.i32(numTiles));
+  auto forBlocks = [&](function_ref<void(const Place &, Value)> body) {
+    for (auto [c, numbers] : llvm::enumerate(order)) {
+      Value begin = b.add(first, b.i32(c * kTileRows));
+      Value exists =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, begin, numKeys);
+      Value ofBlock = numbers;
+      Value block = b.add(firstBlock, b.i32(c));
+      scf::IfOp::create(b, exists, [&](OpBuilder &, Location) {
+        body({batch, head, block}, ofBlock);
+        scf::YieldOp::create(b);
+      });
+    }
+  };
+  // All of the keys and then all of the values, so that the next keys can
+  // arrive.
+  if (buffers.permutedKey || buffers.pool || buffers.positions ||
+      buffers.ranges)
+    forBlocks([&](const Place &at, Value numbers) {
+      Value keys = tile::TakeOp::create(b, getTileType(), keyTiles, numbers,
+                                        /*offset=*/IntegerAttr());
+      if (buffers.permutedKey)
+        writeRows(keys, *buffers.permutedKey, at);
+      writeFacts(keys, at, b.add(numbers, b.splat(first, lane)));
     });
-  }
+  if (!buffers.permutedValue)
+    return;
+  SmallVector<Value> valueTiles;
+  for (int64_t t = 0; t < numTiles; ++t)
+    valueTiles.push_back(tile::LoadOp::create(
+        b, keyTiles.front().getType(), value,
+        ValueRange{batch, b.div(head, permutationsPerKey),
+                   b.add(first, b.i32(t * kTileRows)), b.i32(0)}));
+  forBlocks([&](const Place &at, Value numbers) {
+    Value values = tile::TakeOp::create(b, getTileType(), valueTiles, numbers,
+                                        /*offset=*/IntegerAttr());
+    writeRows(values, *buffers.permutedValue, at);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -273,7 +309,7 @@ mlir::pbs::writeKernel(PermuteKVOp op, plan::KernelOp kernel, Block *module) {
       b, b.lane(kTileRows, b.getI32Type()), positions,
       ValueRange{batch, head, b.mul(block, b.i32(kTileRows))}, b.i32(kMaxInt),
       /*dim=*/IntegerAttr());
-  writer.writeBlock(batch, head, block, numbers);
+  writer.writeBlock({batch, head, block}, numbers);
   return std::nullopt;
 }
 
@@ -334,6 +370,7 @@ std::optional<std::string> mlir::pbs::writeKernel(FusedPermuteKVOp op,
           ValueRange{batch, head,
                      b.add(b.mul(at, b.i32(segment)), b.i32(t * kTileRows))},
           /*dim=*/IntegerAttr());
-  writer.writeSegment(batch, head, at, writer.writeOrder(at, parts));
+  writer.writeSegment(batch, head, at, writer.writeOrder(at, parts),
+                      importanceWriter.getKeys());
   return std::nullopt;
 }

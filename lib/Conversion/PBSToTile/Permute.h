@@ -36,14 +36,24 @@ public:
   /// The order of the keys of a segment by their importance (for each 128 keys
   /// a #tile.row): numbers in the segment, a #tile.lane for each 128.
   SmallVector<Value> writeOrder(Value segment, ArrayRef<Value> importance);
+  /// A block of 128 permuted keys.
+  struct Place {
+    Value batch, head, block;
+  };
   /// The block of permuted keys that has the given original positions, a
   /// #tile.lane; positions from the number of keys on are none.
-  void writeBlock(Value batch, Value head, Value block, Value positions);
-  /// The blocks of a segment, given its order.
+  void writeBlock(const Place &at, Value positions);
+  /// The blocks of a segment, given its order and the tiles of its keys.
   void writeSegment(Value batch, Value head, Value segment,
-                    ArrayRef<Value> order);
+                    ArrayRef<Value> order, ValueRange keyTiles);
 
 private:
+  /// 128 keys or values in registers.
+  RankedTensorType getTileType();
+  Value gather(Value source, const Place &at, Value positions);
+  void writeRows(Value rows, unsigned target, const Place &at);
+  /// Positions, ranges and pools.
+  void writeFacts(Value keys, const Place &at, Value positions);
   void writeRanges(Value batch, Value head, Value block, Value positions);
 
   KernelWriter &b;

@@ -16,6 +16,22 @@ using namespace mlir::pbs;
 static constexpr int64_t kRowMultiple = 32;
 static constexpr int64_t kMaxRows = 128;
 
+/// Writes `pool` as pairs of bf16, the low halves behind the high ones.
+static void writePairs(KernelWriter &b, Value pool, Value pairs,
+                       ArrayRef<Value> at, int64_t headDim) {
+  auto type = cast<RankedTensorType>(pool.getType());
+  RankedTensorType half = type.clone(b.getBF16Type());
+  Value high = arith::TruncFOp::create(b, half, pool);
+  Value rest =
+      arith::SubFOp::create(b, pool, arith::ExtFOp::create(b, type, high));
+  Value low = arith::TruncFOp::create(b, half, rest);
+  for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{high, low})) {
+    SmallVector<Value> indices(at);
+    indices.push_back(b.i32(int64_t(i) * headDim));
+    tile::WriteOp::create(b, value, pairs, indices, /*dim=*/IntegerAttr());
+  }
+}
+
 static std::optional<std::string> refuse(PoolOp op) {
   std::string reason;
   llvm::raw_string_ostream stream(reason);
@@ -60,9 +76,12 @@ mlir::pbs::writeKernel(PoolOp op, plan::KernelOp kernel, Block *module) {
       b, b.blocked(block, headDim, type.getElementType(), vector), source,
       ValueRange{batch, head, row0, zero}, /*other=*/Value(),
       /*dim=*/IntegerAttr());
-  tile::WriteOp::create(b, b.mean(rows, b.sub(numRows, row0)), result,
-                        ValueRange{batch, head, at, zero},
-                        /*dim=*/IntegerAttr());
+  Value mean = b.mean(rows, b.sub(numRows, row0));
+  if (op.getResult().getType().getElementType().isBF16())
+    writePairs(b, mean, result, {batch, head, at}, headDim);
+  else
+    tile::WriteOp::create(b, mean, result, ValueRange{batch, head, at, zero},
+                          /*dim=*/IntegerAttr());
   return std::nullopt;
 }
 
@@ -90,18 +109,9 @@ mlir::pbs::writeKernel(SplitPoolOp op, plan::KernelOp kernel, Block *module) {
   Value head = items.getBody().getArgument(1);
   Value first = b.mul(items.getBody().getArgument(2), b.i32(kRows));
   RankedTensorType type = b.blocked(kRows, headDim, b.getF32Type(), kVector);
-  RankedTensorType half = b.blocked(kRows, headDim, b.getBF16Type(), kVector);
   Value x = tile::ReadOp::create(b, type, pool,
                                  ValueRange{batch, head, first, b.i32(0)},
                                  /*other=*/Value(), /*dim=*/IntegerAttr());
-  Value high = arith::TruncFOp::create(b, half, x);
-  Value rest =
-      arith::SubFOp::create(b, x, arith::ExtFOp::create(b, type, high));
-  Value low = arith::TruncFOp::create(b, half, rest);
-  for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{high, low}))
-    tile::WriteOp::create(
-        b, value, pairs,
-        ValueRange{batch, head, first, b.i32(int64_t(i) * headDim)},
-        /*dim=*/IntegerAttr());
+  writePairs(b, x, pairs, {batch, head, first}, headDim);
   return std::nullopt;
 }

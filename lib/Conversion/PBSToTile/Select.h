@@ -26,7 +26,11 @@ struct SelectTask {
   /// Whether own blocks without a visible key are listed.
   bool wholeOwn = false;
   int64_t headDim = 0;
-  unsigned query = 0, keyPool = 0, key = 0, ranges = 0;
+  unsigned query = 0, key = 0, ranges = 0;
+  /// Split pools, or the scores of all pairs.
+  unsigned queryPool = 0, keyPool = 0;
+  std::optional<unsigned> given;
+  /// What is written.
   std::optional<unsigned> list, scores;
 };
 

@@ -56,45 +56,62 @@ static std::optional<std::string> setPolicies(SelectTask &task,
   return std::nullopt;
 }
 
+/// What both ops have; returns why there is no kernel for it.
+template <typename OpT>
+static std::optional<std::string> setTask(SelectTask &task, OpT op) {
+  BlockListType list = op.getList().getType();
+  std::string reason;
+  llvm::raw_string_ostream stream(reason);
+  if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock)
+    stream << "expected blocks of " << kBlock << "x" << kBlock << ", got "
+           << list;
+  if (!reason.empty())
+    return reason;
+  task.segment = op.getKv().getType().getSegment();
+  task.causal = list.getCausal();
+  task.query = getBuffer(op.getQuery());
+  auto kv = op.getKv().template getDefiningOp<PackKVOp>();
+  task.key = getBuffer(kv.getKey());
+  task.ranges = getBuffer(kv.getRanges());
+  return setPolicies(task, op.getSelect(), op.getForced());
+}
+
 std::optional<std::string> mlir::pbs::writeKernel(FusedSelectBlocksOp op,
                                                   plan::KernelOp kernel,
                                                   Block *module) {
   SelectTask task;
-  RankedTensorType query = op.getQuery().getType();
-  PermutedKVType kvType = op.getKv().getType();
-  BlockListType list = op.getList().getType();
+  task.headDim = op.getQuery().getType().getShape().back();
   std::string reason;
   llvm::raw_string_ostream stream(reason);
-  task.headDim = query.getShape().back();
-  task.segment = kvType.getSegment();
-  Type element = query.getElementType();
-  if (!element.isF16() && !element.isBF16())
-    stream << "expected f16 or bf16, got " << element;
-  else if (task.headDim != 64 && task.headDim != 128)
+  if (task.headDim != 64 && task.headDim != 128)
     stream << "expected a head dimension of 64 or 128, got " << task.headDim;
-  else if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock)
-    stream << "expected blocks of " << kBlock << "x" << kBlock << ", got "
-           << list;
   else if (!op.getKeyPool().getType().getElementType().isBF16())
     stream << "expected split pools (pbs-split-pools), got "
            << op.getKeyPool().getType();
-  else if (!isa<MeanPoolAttr>(op.getPool()))
-    stream << "expected #pbs.mean_pool, got " << op.getPool();
+  else if (!op.getQueryPool())
+    stream << "expected pooled queries (pbs-split-pools), got none";
   if (!reason.empty())
     return reason;
-  if (std::optional<std::string> unknown =
-          setPolicies(task, op.getSelect(), op.getForced()))
+  if (std::optional<std::string> unknown = setTask(task, op))
     return unknown;
-  task.causal = list.getCausal();
   task.scale = op.getScale() ? op.getScale()->convertToDouble()
                              : 1 / std::sqrt(double(task.headDim));
-  auto kv = op.getKv().getDefiningOp<PackKVOp>();
-  task.query = getBuffer(op.getQuery());
+  task.queryPool = getBuffer(op.getQueryPool());
   task.keyPool = getBuffer(op.getKeyPool());
-  task.key = getBuffer(kv.getKey());
-  task.ranges = getBuffer(kv.getRanges());
   task.list = kernel.findResultBuffer(0);
   task.scores = kernel.findResultBuffer(1);
+  writeSelection(task, kernel, module);
+  return std::nullopt;
+}
+
+std::optional<std::string> mlir::pbs::writeKernel(SelectBlocksOp op,
+                                                  plan::KernelOp kernel,
+                                                  Block *module) {
+  SelectTask task;
+  if (std::optional<std::string> unknown = setTask(task, op))
+    return unknown;
+  task.given = getBuffer(op.getScores());
+  task.list = kernel.findResultBuffer(0);
   writeSelection(task, kernel, module);
   return std::nullopt;
 }

@@ -3,7 +3,8 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The four lanes of a row exchange words by shuffles.
+// The four lanes of a row exchange words by shuffles; a warp with a row of its
+// own has them by votes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +26,14 @@ struct ConvertPackBits : KernelPattern<PackBitsOp> {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     ValueRange source = adaptor.getSource();
     Value quarter = b.and_(kernel.lane, kWords - 1);
+    if (isa<WideAttr>(
+            cast<RankedTensorType>(op.getSource().getType()).getEncoding())) {
+      Values rows;
+      for (size_t i = 0; i < source.size(); i += kWords)
+        rows.push_back(packWide(b, source.slice(i, kWords), quarter));
+      rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{rows});
+      return success();
+    }
     Value results[2];
     for (int64_t row = 0; row < 2; ++row) {
       for (int64_t word = 0; word < kWords; ++word) {
@@ -48,6 +57,17 @@ struct ConvertPackBits : KernelPattern<PackBitsOp> {
     rewriter.replaceOpWithMultiple(
         op, ArrayRef<Values>{Values(std::begin(results), std::end(results))});
     return success();
+  }
+
+  /// Lane L has columns L, L + 32, ...: each word is one vote.
+  static Value packWide(KernelBuilder &b, ValueRange source, Value quarter) {
+    Value result;
+    for (auto [word, bit] : llvm::enumerate(source)) {
+      Value all = b.ballot(bit);
+      result = word == 0 ? all
+                         : b.select(b.cmp(Cmp::EQ, quarter, word), all, result);
+    }
+    return result;
   }
 };
 

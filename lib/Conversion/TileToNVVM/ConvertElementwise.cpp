@@ -213,6 +213,17 @@ struct ConvertBroadcast : KernelPattern<BroadcastOp> {
       rewriter.replaceOpWithMultiple(op, ArrayRef<ValueRange>{source});
       return success();
     }
+    if (isa<WideAttr>(to.getEncoding())) {
+      // A value for each row, or for each column.
+      bool isRows = isa<WideRowAttr>(from.getEncoding());
+      size_t number = getNumValues(to, kernel.config);
+      size_t perRow = isRows ? number / source.size() : source.size();
+      Values results;
+      for (size_t i = 0; i < number; ++i)
+        results.push_back(source[isRows ? i / perRow : i % perRow]);
+      rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+      return success();
+    }
     bool rows = isa<RowAttr>(from.getEncoding());
     int64_t number = getNumValues(to, kernel.config) * (isPacked(to) ? 2 : 1);
     Values results;
@@ -283,6 +294,20 @@ struct ConvertReduce : KernelPattern<ReduceOp> {
     Values results;
     if (isa<BlockedAttr>(from.getEncoding())) {
       results = reduceBlocked(b, op, from, to, source);
+      rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+      return success();
+    }
+    if (isa<WideAttr>(from.getEncoding())) {
+      // Of the target a thread has one value in each row.
+      size_t rows = getNumValues(to, kernel.config);
+      size_t perRow = source.size() / rows;
+      for (size_t row = 0; row < rows; ++row) {
+        Value all =
+            combineAll(b, op.getKind(), source.slice(row * perRow, perRow));
+        if (isa<WideRowAttr>(to.getEncoding()))
+          all = combineLanes(b, op.getKind(), all, 1, kWarpThreads);
+        results.push_back(all);
+      }
       rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
       return success();
     }

@@ -1,9 +1,9 @@
-//===- ConvertOrder.cpp - Order and gather to NVVM ------------------------===//
+//===- ConvertOrder.cpp - Order, gather and take to NVVM ------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Both exchange numbers through shared memory between all consumers.
+// All exchange numbers through shared memory between all consumers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,7 +22,7 @@ static Value getWord(KernelBuilder &b, Value base, Coordinate at) {
   return b.gepBytes(b.gepBytes(base, b.mul(at.base, 4)), 4 * at.offset);
 }
 
-/// An unsigned integer that grows with a float, 0 for NaN.
+/// An unsigned integer that grows with a float, 1 for NaN.
 static Value getKey(KernelBuilder &b, Value value) {
   // -0 + 0 is 0.
   Value bits = b.bitcast(b.fadd(value, b.cf(0)), b.i32);
@@ -30,7 +30,7 @@ static Value getKey(KernelBuilder &b, Value value) {
   Value key =
       b.xor_(bits, b.select(isNegative, b.c32(-1),
                             b.c32(std::numeric_limits<int32_t>::min())));
-  return b.select(b.fcmpEq(value, value), key, b.c32(0));
+  return b.select(b.fcmpEq(value, value), key, b.c32(1));
 }
 
 namespace {
@@ -96,6 +96,8 @@ struct ConvertOrder : KernelPattern<OrderOp> {
                            ConversionPatternRewriter &rewriter, Location loc,
                            Value keys, int64_t size, Value mine) {
     Value key = b.load(b.gepBytes(keys, b.mul(mine, 4)), b.i32, 4);
+    // other >= key is other > key - 1: no key is 0.
+    Value below = b.add(key, -1);
     auto vector = VectorType::get({4}, b.i32);
     constexpr int64_t kStep = 16;
     Value zero = b.c32(0), one = b.c32(1);
@@ -110,8 +112,8 @@ struct ConvertOrder : KernelPattern<OrderOp> {
               Value other = b.extractElement(four, e);
               // other > key, or other >= key where its number is smaller.
               Value isLater = b.cmp(Cmp::GE, b.add(i, step + e), mine);
-              Value comes = b.select(isLater, b.cmp(Cmp::ULT, key, other),
-                                     b.cmp(Cmp::UGE, other, key));
+              Value comes =
+                  b.cmp(Cmp::ULT, b.select(isLater, key, below), other);
               count = b.add(count, b.select(comes, one, zero));
             }
           }
@@ -121,6 +123,26 @@ struct ConvertOrder : KernelPattern<OrderOp> {
   }
 };
 
+/// Gives the numbers of rows to all consumers; returns where they lie.
+template <typename OpT>
+Value exchangeRows(KernelBuilder &b, const KernelContext &kernel, OpT op,
+                   ValueRange rows) {
+  RankedTensorType type = getTensor(op.getRows());
+  Value base = b.gepBytes(b.sharedBase(), *op.getOffset());
+  Value barrier = b.c32(kConsumerBarrier);
+  int64_t threads = kernel.getConsumerThreads();
+  // Nobody reads the last numbers any more.
+  b.barrier(barrier, threads);
+  Value owner = kernel.getOwner(b, type);
+  for (auto [i, row] : llvm::enumerate(rows)) {
+    Coordinate at = kernel.getCoordinates(b, type, i).front();
+    b.ptxIf("st.shared.b32 [$0], $1;", {getWord(b, base, at), row},
+            owner ? owner : b.c1(true));
+  }
+  b.barrier(barrier, threads);
+  return base;
+}
+
 struct ConvertGather : KernelPattern<GatherOp> {
   using KernelPattern::KernelPattern;
 
@@ -129,19 +151,7 @@ struct ConvertGather : KernelPattern<GatherOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     RankedTensorType type = getTensor(op.getResult());
-    RankedTensorType rowsType = getTensor(op.getRows());
-    Value base = b.gepBytes(b.sharedBase(), *op.getOffset());
-    Value barrier = b.c32(kConsumerBarrier);
-    int64_t threads = kernel.getConsumerThreads();
-    // Nobody reads the last numbers any more.
-    b.barrier(barrier, threads);
-    Value owner = kernel.getOwner(b, rowsType);
-    for (auto [i, row] : llvm::enumerate(adaptor.getRows())) {
-      Coordinate at = kernel.getCoordinates(b, rowsType, i).front();
-      b.ptxIf("st.shared.b32 [$0], $1;", {getWord(b, base, at), row},
-              owner ? owner : b.c1(true));
-    }
-    b.barrier(barrier, threads);
+    Value base = exchangeRows(b, kernel, op, adaptor.getRows());
 
     Values at;
     for (ValueRange index : adaptor.getIndices())
@@ -168,11 +178,60 @@ struct ConvertGather : KernelPattern<GatherOp> {
     return success();
   }
 };
+
+struct ConvertTake : KernelPattern<TakeOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(TakeOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    RankedTensorType type = getTensor(op.getResult());
+    Value base = exchangeRows(b, kernel, op, adaptor.getRows());
+    Values tiles;
+    for (ValueRange tile : adaptor.getTiles())
+      tiles.push_back(b.add(tile[0], tile[1]));
+    auto buffer = cast<BufferType>(op.getTiles().front().getType());
+    int64_t tileRows = buffer.getShape()[0];
+    bool isNarrow = type.getElementTypeBitWidth() == 16;
+    int64_t elementBytes = type.getElementTypeBitWidth() / 8;
+    int64_t perAccess = kVectorBytes / elementBytes;
+    int64_t number =
+        getNumValues(type, kernel.config) * (isPacked(type) ? 2 : 1);
+    auto vector = VectorType::get({4}, b.i32);
+    Values results;
+    for (int64_t i = 0; i < number; i += perAccess) {
+      SmallVector<Coordinate, 2> where = kernel.getCoordinates(b, type, i);
+      Value row = b.load(getWord(b, base, where[0]), b.i32, 4);
+      Value tile = tiles.front(), inTile = row;
+      for (size_t t = 1; t < tiles.size(); ++t) {
+        Value isBehind = b.cmp(Cmp::GE, row, int64_t(t) * tileRows);
+        tile = b.select(isBehind, tiles[t], tile);
+        inTile = b.select(isBehind, b.add(row, -int64_t(t) * tileRows), inTile);
+      }
+      // PTX ISA, "Swizzling modes": chunks of 16 bytes of a row of 128 change
+      // places by the row.
+      Value column = b.mul(b.add(where[1].base, where[1].offset), elementBytes);
+      Value box = b.lshr(column, llvm::Log2_64(kSwizzleBytes));
+      Value chunk = b.xor_(b.and_(b.lshr(column, 4), 7), b.and_(inTile, 7));
+      Value at = b.add(b.add(tile, b.mul(box, tileRows * kSwizzleBytes)),
+                       b.add(b.mul(inTile, kSwizzleBytes), b.mul(chunk, 16)));
+      Value four = b.load(b.intToShared(at), vector, kVectorBytes);
+      for (unsigned e = 0; e < 4; ++e) {
+        Value word = b.extractElement(four, e);
+        results.push_back(isNarrow ? word
+                                   : b.bitcast(word, type.getElementType()));
+      }
+    }
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    return success();
+  }
+};
 } // namespace
 
 void tile::populateOrderPatterns(RewritePatternSet &patterns,
                                  const TypeConverter &converter,
                                  KernelContext &kernel) {
-  patterns.add<ConvertGather, ConvertOrder>(converter, patterns.getContext(),
-                                            kernel);
+  patterns.add<ConvertGather, ConvertOrder, ConvertTake>(
+      converter, patterns.getContext(), kernel);
 }

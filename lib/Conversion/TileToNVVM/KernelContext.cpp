@@ -24,6 +24,13 @@ static int64_t getNumElements(RankedTensorType type, ConfigAttr config) {
     return 2;
   if (isa<ColAttr>(layout))
     return shape[0] / 4;
+  if (isa<WideRowAttr>(layout))
+    return shape[0] / config.getConsumerWarps();
+  if (isa<WideAttr>(layout))
+    return shape[0] / config.getConsumerWarps() *
+           std::max<int64_t>(shape[1] / kWarpThreads, 1);
+  if (isa<WideColAttr>(layout))
+    return shape[0] / kWarpThreads;
   if (isa<LaneAttr>(layout))
     return std::max<int64_t>(shape[0] / kWarpgroupThreads, 1);
   return shape[0] * shape[1] / (config.getConsumers() * kWarpgroupThreads);
@@ -130,6 +137,20 @@ SmallVector<Coordinate, 2> KernelContext::getCoordinates(KernelBuilder &b,
     int64_t period = std::min(type.getShape()[0], kWarpgroupThreads);
     return {{b.and_(wgThread, period - 1), kWarpgroupThreads * i}};
   }
+  if (isa<WideAttr, WideRowAttr, WideColAttr>(layout)) {
+    Value warp = b.lshr(consumerThread, llvm::Log2_64(kWarpThreads));
+    int64_t warps = config.getConsumerWarps();
+    if (isa<WideRowAttr>(layout))
+      return {{warp, warps * i}};
+    // Few columns repeat.
+    int64_t columns = type.getShape().back();
+    Value column = b.and_(lane, std::min(columns, kWarpThreads) - 1);
+    if (isa<WideColAttr>(layout))
+      return {{column, kWarpThreads * i}};
+    int64_t perRow = std::max<int64_t>(columns / kWarpThreads, 1);
+    return {{warp, warps * (i / perRow)},
+            {column, kWarpThreads * (i % perRow)}};
+  }
   int64_t vector = cast<BlockedAttr>(layout).getVector();
   int64_t perRow = type.getShape()[1] / vector;
   int64_t threads = getConsumerThreads();
@@ -153,6 +174,12 @@ Value KernelContext::getOwner(KernelBuilder &b, RankedTensorType type) const {
     return b.cmp(Cmp::EQ, column, 0);
   if (isa<ColAttr>(layout))
     return b.cmp(Cmp::LT, consumerThread, 4);
+  if (isa<WideRowAttr>(layout))
+    return b.cmp(Cmp::EQ, lane, 0);
+  if (isa<WideColAttr>(layout))
+    return b.cmp(Cmp::LT, consumerThread, kWarpThreads);
+  if (isa<WideAttr>(layout) && type.getShape()[1] < kWarpThreads)
+    return b.cmp(Cmp::LT, lane, type.getShape()[1]);
   if (isa<LaneAttr>(layout)) {
     int64_t holders = std::min(type.getShape()[0], kWarpgroupThreads);
     if (holders < getConsumerThreads())

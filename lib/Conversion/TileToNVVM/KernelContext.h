@@ -155,6 +155,9 @@ LogicalResult checkLimits(FuncOp func);
 /// `func`.
 void convertEntry(FuncOp func, KernelContext &kernel);
 
+void populateArrayPatterns(RewritePatternSet &patterns,
+                           const TypeConverter &converter,
+                           KernelContext &kernel);
 void populateBitPatterns(RewritePatternSet &patterns,
                          const TypeConverter &converter, KernelContext &kernel);
 void populateDotPatterns(RewritePatternSet &patterns,

@@ -117,6 +117,11 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
              << "expected " << expected << " rows, " << kWarpRows
              << " for each of " << config.getConsumerWarps()
              << " consumer warps, got " << tensor;
+  } else if (isa<WideAttr, WideRowAttr>(layout)) {
+    if (rows % config.getConsumerWarps() != 0)
+      return op->emitOpError()
+             << "expected a multiple of " << config.getConsumerWarps()
+             << " rows, as many for each consumer warp, got " << tensor;
   } else if (auto blocked = dyn_cast<BlockedAttr>(layout)) {
     int64_t perRow = tensor.getShape()[1] / blocked.getVector();
     int64_t threads = config.getConsumers() * kWarpgroupThreads;
@@ -135,10 +140,10 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 
 /// Ops that need to know the warpgroup of the thread.
 static bool isForConsumers(Operation *op) {
-  return isa<AnyOp, DotAsyncOp, DotOp, DotWaitOp, FirstBitsOp, GatherOp,
-             OrderOp, PackBitsOp, ReadOp, ReduceOp, RelayoutOp, RingReleaseOp,
-             RingWaitOp, StoreOp, TurnPassOp, TurnWaitOp, WriteOp, IotaOp,
-             SplatOp, BroadcastOp>(op);
+  return isa<AnyOp, ArrayReadOp, ArrayWriteOp, BarrierOp, DotAsyncOp, DotOp,
+             DotWaitOp, FirstBitsOp, GatherOp, OrderOp, PackBitsOp, ReadOp,
+             ReduceOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp,
+             TurnPassOp, TurnWaitOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {
@@ -162,6 +167,13 @@ LogicalResult Checker::checkPlace(Operation *op) {
   if (isa<WarpSpecializeOp>(op) && !isa<ReturnOp>(op->getNextNode()))
     return op->getNextNode()->emitOpError()
            << "expected nothing behind tile.warp_specialize";
+  return success();
+}
+
+/// Only the array that an op made has a place.
+static LogicalResult checkArray(Operation *op, Value array) {
+  if (!array.getDefiningOp<ArrayOp>())
+    return op->emitOpError() << "expected an array of tile.array itself";
   return success();
 }
 
@@ -277,6 +289,8 @@ LogicalResult Checker::checkOp(Operation *op) {
           return failure();
         return checkRing(op, push.getRing(), push.getStep());
       })
+      .Case<ArrayReadOp, ArrayWriteOp>(
+          [&](auto access) { return checkArray(op, access.getArray()); })
       .Case<RingWaitOp, RingReleaseOp>([&](auto ringOp) {
         return checkRing(op, ringOp.getRing(), ringOp.getStep());
       })
@@ -318,6 +332,19 @@ LogicalResult Checker::checkOp(Operation *op) {
         return checkVectors(
             op, cast<RankedTensorType>(gather.getResult().getType()),
             gather.getSource(), /*first=*/0);
+      })
+      .Case([&](TakeOp take) -> LogicalResult {
+        auto type = cast<RankedTensorType>(take.getResult().getType());
+        auto buffer = cast<BufferType>(take.getTiles().front().getType());
+        if (buffer.getSwizzle() != kSwizzleBytes)
+          return op->emitOpError() << "expected a swizzle of " << kSwizzleBytes
+                                   << " bytes, got " << buffer;
+        int64_t perAccess = kVectorBytes * 8 / type.getElementTypeBitWidth();
+        int64_t vector = cast<BlockedAttr>(type.getEncoding()).getVector();
+        if (vector % perAccess != 0)
+          return op->emitOpError() << "expected vectors of a multiple of "
+                                   << perAccess << " elements, got " << type;
+        return success();
       })
       .Case([&](ReduceOp reduce) { return checkReduce(reduce); })
       .Case([&](RelayoutOp relayout) -> LogicalResult {

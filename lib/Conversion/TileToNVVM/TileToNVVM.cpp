@@ -36,6 +36,7 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   MLIRContext *context = kernel.kernel->getContext();
   ThreadTypeConverter converter(context, kernel.config);
   RewritePatternSet patterns(context);
+  populateArrayPatterns(patterns, converter, kernel);
   populateBitPatterns(patterns, converter, kernel);
   populateDotPatterns(patterns, converter, kernel);
   populateElementwisePatterns(patterns, converter, kernel);
@@ -48,7 +49,7 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                        target);
   target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
-  target.addLegalOp<UnrealizedConversionCastOp, RingCreateOp>();
+  target.addLegalOp<ArrayOp, RingCreateOp, UnrealizedConversionCastOp>();
   target.addIllegalDialect<TileDialect>();
   target.addIllegalDialect<math::MathDialect>();
   target.addDynamicallyLegalDialect<arith::ArithDialect>([](Operation *op) {
@@ -57,9 +58,10 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   if (failed(
           applyPartialConversion(kernel.kernel, target, std::move(patterns))))
     return failure();
-  // What stood for arguments and rings has no uses now.
+  // What stood for arguments, arrays and rings has no uses now.
   kernel.kernel->walk([](Operation *op) {
-    if (isa<UnrealizedConversionCastOp, RingCreateOp>(op) && op->use_empty())
+    if (isa<ArrayOp, RingCreateOp, UnrealizedConversionCastOp>(op) &&
+        op->use_empty())
       op->erase();
   });
   return success();

@@ -59,3 +59,21 @@ plan.kernel @score_op(%q: tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32> {
     -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
   plan.return %o : tensor<1x4x?x64xf32>
 }
+
+// -----
+
+plan.kernel @split_pool(%q: tensor<1x4x?x64xf32>) -> tensor<1x4x?x128xbf16> {
+  // expected-error @below {{expected pools of f32 for the CPU, got 'tensor<1x4x?x128xbf16>'}}
+  %p = pbs.pool %q : (tensor<1x4x?x64xf32>) -> tensor<1x4x?x128xbf16>
+  plan.return %p : tensor<1x4x?x128xbf16>
+}
+
+// -----
+
+plan.kernel @split_scores(%qp: tensor<1x4x?x128xbf16>, %kp: tensor<1x2x?x128xbf16>)
+    -> tensor<1x4x?x?xf32> {
+  // expected-error @below {{expected pools of f32 for the CPU, got 'tensor<1x4x?x128xbf16>'}}
+  %s = pbs.block_scores %qp, %kp
+    : (tensor<1x4x?x128xbf16>, tensor<1x2x?x128xbf16>) -> tensor<1x4x?x?xf32>
+  plan.return %s : tensor<1x4x?x?xf32>
+}

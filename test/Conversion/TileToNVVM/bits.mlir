@@ -32,7 +32,7 @@ tile.func @bits(%in: !tile.global<?x128xi32>, %out: !tile.global<?x4xi32>)
 
 tile.func @columns() {
   %chosen = arith.constant dense<true> : tensor<64x64xi1, #tile.acc>
-  // expected-error@+1 {{expected 128 columns of i1 in the layout #tile.acc to i32 in the layout #tile.quad}}
+  // expected-error@+1 {{expected 128 columns of i1 to four of i32, in the layout #tile.acc to #tile.quad, or in #tile.wide, got}}
   %words = tile.pack_bits %chosen : tensor<64x64xi1, #tile.acc>
     -> tensor<64x4xi32, #tile.quad>
   tile.return
@@ -43,7 +43,7 @@ tile.func @columns() {
 tile.func @rows() {
   %bits = arith.constant dense<5> : tensor<64x4xi32, #tile.quad>
   %count = arith.constant dense<3> : tensor<128xi32, #tile.row>
-  // expected-error@+1 {{expected i32 in the layouts #tile.quad and #tile.row, of the same rows}}
+  // expected-error@+1 {{expected four columns of i32 in the layout #tile.quad with #tile.row, or #tile.wide with #tile.wide_row, of the same rows}}
   %first, %left = tile.first_bits %bits, %count
     : tensor<64x4xi32, #tile.quad>, tensor<128xi32, #tile.row>
   tile.return

@@ -118,3 +118,55 @@ tile.func @scalar_of_rows() {
   %m = tile.reduce max %a {dim = 0} : tensor<128xf32, #tile.row> -> f32
   tile.return
 }
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// Rows of two tiles one after the other: each thread reads 16 bytes of a row at
+// a time, with the chunks in the places of the swizzle.
+// CHECK-LABEL: llvm.func @take
+// CHECK: st.shared.b32
+// CHECK: nvvm.barrier id
+// CHECK: llvm.icmp "sge"
+// CHECK: llvm.xor
+// CHECK: llvm.load {{.*}} : !llvm.ptr<3> -> vector<4xi32>
+// CHECK-COUNT-8: st.global.v4.b32
+tile.func @take(%in: !tile.global<?x?x?x64xbf16>, %out: !tile.global<?x64xbf16>)
+    attributes {config = #one} {
+  %z = arith.constant 0 : i32
+  %a = tile.ring_create
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>
+  %b = tile.ring_create
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>
+  tile.ring_push %a step %z from %in[%z, %z, %z, %z]
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>,
+      !tile.global<?x?x?x64xbf16>
+  tile.ring_push %b step %z from %in[%z, %z, %z, %z]
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>,
+      !tile.global<?x?x?x64xbf16>
+  %x = tile.ring_wait %a step %z
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>
+  %y = tile.ring_wait %b step %z
+    : !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>
+  %rows = tile.iota : tensor<128xi32, #tile.lane>
+  %t = tile.take %x, %y rows %rows : tensor<128xi32, #tile.lane>,
+    !tile.buffer<64x64xbf16, swizzle = 128>,
+    !tile.buffer<64x64xbf16, swizzle = 128>
+    -> tensor<128x64xbf16, #tile.blocked<vector = 8>>
+  tile.write %t, %out[%z, %z]
+    : tensor<128x64xbf16, #tile.blocked<vector = 8>>, !tile.global<?x64xbf16>
+  tile.return
+}
+
+// -----
+
+tile.func @no_tile() {
+  %rows = tile.iota : tensor<128xi32, #tile.lane>
+  // expected-error@+1 {{expected at least one tile, got none}}
+  %t = "tile.take"(%rows) : (tensor<128xi32, #tile.lane>)
+    -> tensor<128x64xbf16, #tile.blocked<vector = 8>>
+  tile.return
+}

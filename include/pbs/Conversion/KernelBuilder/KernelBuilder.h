@@ -149,6 +149,8 @@ public:
   Value uniform(Value v);
   /// Whether `pred` holds in one of the lanes.
   Value anySync(Value pred);
+  /// Bit i is `pred` of lane i.
+  Value ballot(Value pred);
   Value reduxAdd(Value v);
   Value reduxMin(Value v);
   Value reduxMax(Value v);

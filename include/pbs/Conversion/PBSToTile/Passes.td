@@ -31,8 +31,9 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
       `pbs.column_importance` with `#pbs.last_rows` of at most 128 rows and any
       sharing, of f16 or bf16, head dimension 64 or 128, segments of a multiple of
       128 keys;
-    - `pbs.fused_select_blocks` of split pools with any stop rule and forced set of
-      the dialect, and `pbs.split_pool`;
+    - `pbs.block_scores` and `pbs.fused_select_blocks` of split pools, and
+      `pbs.select_blocks`, with any stop rule and forced set of the dialect, and
+      `pbs.split_pool`;
     - `pbs.sort_segments`, `pbs.permute_kv` and `pbs.fused_permute_kv`, the same,
       segments of at most 512 keys, blocks of 128.
 

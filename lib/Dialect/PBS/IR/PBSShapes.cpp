@@ -272,8 +272,9 @@ void FusedPermuteKVOp::getShapeConstraints(
 void PoolOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,
                                  SmallVectorImpl<SymbolicShape> &results) {
   const SymbolicShape &source = operands[0];
-  results.push_back(
-      {source[0], source[1], source[2].ceilDiv(getBlock()), source[3]});
+  bool isSplit = getResult().getType().getElementType().isBF16();
+  results.push_back({source[0], source[1], source[2].ceilDiv(getBlock()),
+                     isSplit ? source[3] * 2 : source[3]});
 }
 
 void PoolOp::getShapeConstraints(ArrayRef<SymbolicShape>,
@@ -337,6 +338,17 @@ void FusedSelectBlocksOp::getShapeConstraints(
               isSplit ? "split pooled keys of twice the head dimension of the "
                         "keys"
                       : "pooled keys of the head dimension of the keys");
+  if (!getQueryPool())
+    return;
+  const SymbolicShape &query = operands[0], &queryPool = operands[3];
+  rules.equal(queryPool[0], query[0],
+              "pooled queries of the batch size of the queries");
+  rules.equal(queryPool[1], query[1], "pooled queries for each query head");
+  rules.equal(queryPool[2],
+              query[2].ceilDiv(
+                  cast<BlockListType>(getList().getType()).getQueryBlock()),
+              "pooled queries for each query block");
+  rules.equal(queryPool[3], pool[3], "as many pooled columns as of the keys");
 }
 
 void SparseAttentionOp::inferSymbolicShapes(

@@ -246,6 +246,10 @@ LogicalResult SelectBlocksOp::verify() {
 
 LogicalResult FusedSelectBlocksOp::verify() {
   auto kv = cast<PermutedKVType>(getKv().getType());
+  if (getQueryPool() &&
+      failed(verifyElementTypes(*this, getKeyPool().getType(),
+                                getQueryPool().getType())))
+    return failure();
   return failure(failed(verifyElementTypes(*this, getQuery().getType(), kv)) ||
                  failed(verifyListFor(
                      *this, kv, cast<BlockListType>(getList().getType()))) ||

@@ -29,6 +29,10 @@ struct SplitPoolsPass final : pbs::impl::SplitPoolsPassBase<SplitPoolsPass> {
         split(scores.getKeyPoolMutable());
       } else if (auto select = dyn_cast<FusedSelectBlocksOp>(op)) {
         split(select.getKeyPoolMutable());
+        if (select.getQueryPool())
+          split(*select.getQueryPoolMutable().begin());
+        else
+          select.getQueryPoolMutable().assign(poolQueries(select));
       }
     });
   }
@@ -47,17 +51,40 @@ private:
     auto type = cast<RankedTensorType>(operand.get().getType());
     if (!type.getElementType().isF32())
       return;
+    auto pool = operand.get().getDefiningOp<PoolOp>();
+    if (pool && operand.get().hasOneUse()) {
+      pool.getResult().setType(getPairsType(type));
+      ++numSplit;
+      return;
+    }
     Value &pairs = known[operand.get()];
     if (!pairs) {
       OpBuilder builder(operand.getOwner());
-      SmallVector<int64_t> shape(type.getShape());
-      shape.back() *= 2;
-      pairs = SplitPoolOp::create(
-          builder, operand.getOwner()->getLoc(),
-          RankedTensorType::get(shape, builder.getBF16Type()), operand.get());
+      pairs = SplitPoolOp::create(builder, operand.getOwner()->getLoc(),
+                                  getPairsType(type), operand.get());
       ++numSplit;
     }
     operand.set(pairs);
+  }
+
+  static RankedTensorType getPairsType(RankedTensorType pool) {
+    SmallVector<int64_t> shape(pool.getShape());
+    shape.back() *= 2;
+    return RankedTensorType::get(shape, BFloat16Type::get(pool.getContext()));
+  }
+
+  /// The split pools of the queries, which the op would pool itself.
+  Value poolQueries(FusedSelectBlocksOp select) {
+    OpBuilder builder(select);
+    auto list = cast<BlockListType>(select.getList().getType());
+    auto pairs = getPairsType(select.getQuery().getType());
+    SmallVector<int64_t> shape(pairs.getShape());
+    if (!ShapedType::isDynamic(shape[2]))
+      shape[2] = llvm::divideCeil(shape[2], list.getQueryBlock());
+    ++numSplit;
+    return PoolOp::create(builder, select.getLoc(), pairs.clone(shape),
+                          select.getQuery(), list.getQueryBlock(),
+                          select.getPool());
   }
 
   DenseMap<Value, Value> known;

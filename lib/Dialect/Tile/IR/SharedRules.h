@@ -1,5 +1,4 @@
-//===- SharedRules.h - Rules that several ops share -----------------*- C++
-//-*-===//
+//===- SharedRules.h - Rules that several ops share -------------*- C++ -*-===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,6 +11,9 @@
 #include "pbs/Dialect/Tile/IR/Tile.h"
 
 namespace mlir::tile {
+
+/// The layout of a register tile fits its shape.
+LogicalResult verifyLayout(Operation *op, RankedTensorType type);
 
 /// Rules of products; `acc` may be null.
 LogicalResult verifyDot(Operation *op, Type a, BufferType b, Type acc,

@@ -41,12 +41,14 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t consumers, bool specialize,
                                  int64_t stages, bool overlap, bool pingPong,
                                  Schedule schedule, int64_t producerRegisters,
-                                 int64_t consumerRegisters, bool skipScaling) {
+                                 int64_t consumerRegisters, int64_t itemStages,
+                                 bool skipScaling) {
   if (consumers < 1 || consumers > kMaxConsumers)
     return emitError() << "expected 1 to " << kMaxConsumers
                        << " consumer warpgroups, got " << consumers;
-  if (stages < 1 || !llvm::isPowerOf2_64(stages))
-    return emitError() << "expected a power of two of stages, got " << stages;
+  for (int64_t slots : {stages, itemStages})
+    if (slots < 1 || !llvm::isPowerOf2_64(slots))
+      return emitError() << "expected a power of two of stages, got " << slots;
   if (pingPong && consumers != 2)
     return emitError() << "expected 2 consumer warpgroups to take turns, got "
                        << consumers;

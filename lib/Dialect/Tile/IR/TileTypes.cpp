@@ -27,6 +27,25 @@ static void printShapeAndElementType(AsmPrinter &printer,
   printer << 'x' << elementType;
 }
 
+static ParseResult parseSizeAndElementType(AsmParser &parser, int64_t &size,
+                                           Type &elementType) {
+  SmallVector<int64_t> shape;
+  SMLoc at = parser.getCurrentLocation();
+  if (parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
+      parser.parseType(elementType))
+    return failure();
+  if (shape.size() != 1)
+    return parser.emitError(at)
+           << "expected one dimension, got " << shape.size();
+  size = shape.front();
+  return success();
+}
+
+static void printSizeAndElementType(AsmPrinter &printer, int64_t size,
+                                    Type elementType) {
+  printer << size << 'x' << elementType;
+}
+
 #define GET_TYPEDEF_CLASSES
 #include "pbs/Dialect/Tile/IR/TileTypes.cpp.inc"
 
@@ -74,6 +93,16 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError,
 int64_t BufferType::getSizeInBytes() const {
   return getShape()[0] * getShape()[1] *
          getElementType().getIntOrFloatBitWidth() / 8;
+}
+
+LogicalResult ArrayType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t size, Type elementType) {
+  if (size < 1)
+    return emitError() << "expected at least one element, got " << size;
+  if (!elementType.isInteger(32) && !elementType.isF32())
+    return emitError() << "expected elements of i32 or f32, got "
+                       << elementType;
+  return success();
 }
 
 LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,

@@ -22,8 +22,7 @@ static constexpr int64_t kMaxOrdered = 1024;
 // Shared rules
 //===----------------------------------------------------------------------===//
 
-/// The layout of a register tile fits its shape.
-static LogicalResult verifyLayout(Operation *op, RankedTensorType type) {
+LogicalResult tile::verifyLayout(Operation *op, RankedTensorType type) {
   Attribute layout = type.getEncoding();
   auto expect = [&](bool condition, const Twine &what) -> LogicalResult {
     if (condition)
@@ -47,6 +46,16 @@ static LogicalResult verifyLayout(Operation *op, RankedTensorType type) {
   if (isa_and_nonnull<ColAttr>(layout))
     return expect(shape.size() == 1 && shape[0] % 8 == 0,
                   "one dimension, a multiple of 8");
+  if (isa_and_nonnull<WideAttr>(layout))
+    return expect(shape.size() == 2 && shape[0] % kWarpgroupWarps == 0 &&
+                      (shape[1] % kWarpThreads == 0 || shape[1] == 4),
+                  "a multiple of 4 rows and of 32 columns, or 4 columns");
+  if (isa_and_nonnull<WideRowAttr>(layout))
+    return expect(shape.size() == 1 && shape[0] % kWarpgroupWarps == 0,
+                  "one dimension, a multiple of 4");
+  if (isa_and_nonnull<WideColAttr>(layout))
+    return expect(shape.size() == 1 && shape[0] % kWarpThreads == 0,
+                  "one dimension, a multiple of 32");
   if (isa_and_nonnull<LaneAttr>(layout))
     return expect(shape.size() == 1 && (shape[0] % kWarpgroupThreads == 0 ||
                                         shape[0] == 32 || shape[0] == 64),
@@ -250,6 +259,36 @@ int64_t StoreOp::getScratchAlignment() { return kSwizzleAlignment; }
 
 bool StoreOp::keepsScratch() { return true; }
 
+LogicalResult TakeOp::verify() {
+  RankedTensorType rows = getTensor(getRows()), type = getTensor(getResult());
+  if (failed(verifyLayout(*this, rows)) || failed(verifyLayout(*this, type)))
+    return failure();
+  if (!isa<LaneAttr>(rows.getEncoding()) ||
+      !rows.getElementType().isInteger(32) ||
+      !isa<BlockedAttr>(type.getEncoding()) ||
+      rows.getShape()[0] != type.getShape()[0])
+    return emitOpError()
+           << "expected i32 in the layout #tile.lane, one for each "
+              "row of a tile in the layout #tile.blocked, got "
+           << rows << " and " << type;
+  if (getTiles().empty())
+    return emitOpError() << "expected at least one tile, got none";
+  for (Value value : getTiles()) {
+    auto tile = cast<BufferType>(value.getType());
+    if (tile != getTiles().front().getType() ||
+        tile.getElementType() != type.getElementType() ||
+        tile.getShape()[1] != type.getShape()[1])
+      return emitOpError() << "expected tiles of one type, with rows of "
+                           << type.getShape()[1] << " " << type.getElementType()
+                           << ", got " << tile;
+  }
+  return success();
+}
+
+int64_t TakeOp::getScratchBytes(ConfigAttr) {
+  return getTensor(getRows()).getShape()[0] * 4;
+}
+
 LogicalResult WriteOp::verify() {
   return verifyAccess(*this, getTensor(getSource()), getTarget().getType(),
                       getIndices().size(), getDim());
@@ -274,11 +313,15 @@ LogicalResult BroadcastOp::verify() {
     return failure();
   bool rows = hasLayouts(from, to, is<RowAttr>,
                          [](Attribute a) { return isa<AccAttr, QuadAttr>(a); });
-  bool columns = hasLayouts(from, to, is<ColAttr>, is<AccAttr>);
+  rows |= hasLayouts(from, to, is<WideRowAttr>, is<WideAttr>);
+  bool columns = hasLayouts(from, to, is<ColAttr>, is<AccAttr>) ||
+                 hasLayouts(from, to, is<WideColAttr>, is<WideAttr>);
   if (!rows && !columns)
-    return emitOpError() << "expected #tile.row to #tile.acc or #tile.quad, or "
-                            "#tile.col to #tile.acc, got "
-                         << from << " to " << to;
+    return emitOpError()
+           << "expected #tile.row to #tile.acc or #tile.quad, #tile.col to "
+              "#tile.acc, or #tile.wide_row or #tile.wide_col to #tile.wide, "
+              "got "
+           << from << " to " << to;
   int64_t size = to.getShape()[rows ? 0 : 1];
   if (from.getShape()[0] != size)
     return emitOpError() << "expected " << size << " elements, got "
@@ -311,20 +354,24 @@ LogicalResult GatherOp::verify() {
 
 /// Rows of four words.
 static bool isWords(RankedTensorType type) {
-  return isa_and_present<QuadAttr>(type.getEncoding()) &&
-         type.getElementType().isInteger(32);
+  return isa_and_present<QuadAttr, WideAttr>(type.getEncoding()) &&
+         type.getElementType().isInteger(32) && type.getShape()[1] == 4;
 }
 
 LogicalResult FirstBitsOp::verify() {
   RankedTensorType bits = getTensor(getBits()), count = getTensor(getCount());
   if (failed(verifyLayout(*this, bits)) || failed(verifyLayout(*this, count)))
     return failure();
-  if (!isWords(bits) || !isa<RowAttr>(count.getEncoding()) ||
-      !count.getElementType().isInteger(32) ||
+  bool areRows = isa<WideAttr>(bits.getEncoding())
+                     ? isa<WideRowAttr>(count.getEncoding())
+                     : isa<RowAttr>(count.getEncoding());
+  if (!isWords(bits) || !areRows || !count.getElementType().isInteger(32) ||
       bits.getShape()[0] != count.getShape()[0])
-    return emitOpError() << "expected i32 in the layouts #tile.quad and "
-                            "#tile.row, of the same rows, got "
-                         << bits << " and " << count;
+    return emitOpError()
+           << "expected four columns of i32 in the layout #tile.quad with "
+              "#tile.row, or #tile.wide with #tile.wide_row, of the same rows, "
+              "got "
+           << bits << " and " << count;
   return success();
 }
 
@@ -332,12 +379,16 @@ LogicalResult PackBitsOp::verify() {
   RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
   if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
     return failure();
-  if (!isa<AccAttr>(from.getEncoding()) ||
-      !from.getElementType().isInteger(1) || from.getShape()[1] != 128 ||
-      !isWords(to) || from.getShape()[0] != to.getShape()[0])
+  bool areLayouts =
+      isa<WideAttr>(from.getEncoding())
+          ? isa<WideAttr>(to.getEncoding())
+          : isa<AccAttr>(from.getEncoding()) && isa<QuadAttr>(to.getEncoding());
+  if (!areLayouts || !from.getElementType().isInteger(1) ||
+      from.getShape()[1] != 128 || !isWords(to) ||
+      from.getShape()[0] != to.getShape()[0])
     return emitOpError()
-           << "expected 128 columns of i1 in the layout #tile.acc "
-              "to i32 in the layout #tile.quad, got "
+           << "expected 128 columns of i1 to four of i32, in the layout "
+              "#tile.acc to #tile.quad, or in #tile.wide, got "
            << from << " to " << to;
   return success();
 }
@@ -410,12 +461,16 @@ LogicalResult ReduceOp::verify() {
       dim == 1 &&
       (hasLayouts(from, to, is<AccAttr>,
                   [](Attribute a) { return isa<RowAttr, QuadAttr>(a); }) ||
-       hasLayouts(from, to, is<QuadAttr>, is<RowAttr>));
+       hasLayouts(from, to, is<QuadAttr>, is<RowAttr>) ||
+       hasLayouts(from, to, is<WideAttr>, is<WideRowAttr>) ||
+       (hasLayouts(from, to, is<WideAttr>, is<WideAttr>) &&
+        to.getShape()[1] == kWarpThreads));
   bool rows = dim == 0 && hasLayouts(from, to, is<BlockedAttr>, is<LaneAttr>);
   if (!columns && !rows)
     return emitOpError()
            << "expected dimension 1 of #tile.acc to #tile.row or #tile.quad, "
-              "dimension 1 of #tile.quad to #tile.row, or dimension 0 of "
+              "dimension 1 of #tile.quad to #tile.row, dimension 1 of "
+              "#tile.wide to #tile.wide_row or 32 columns, or dimension 0 of "
               "#tile.blocked to #tile.lane, got dimension "
            << dim << " of " << from << " to " << to;
   int64_t size = from.getShape()[1 - dim];

@@ -25,23 +25,27 @@ using namespace mlir::tile;
 
 /// Deeper rings have not been measured.
 static constexpr int64_t kMaxStages = 4;
+/// So that a tile arrives while another is in use, in loops and between items.
+static constexpr int64_t kLeastStages = 2;
+static constexpr int64_t kItemStages = 2;
 /// Registers of a warpgroup that only loads (24 spilled in a persistent one).
 static constexpr int64_t kProducerRegisters = 40;
-/// Shared memory beside tiles: barriers, scalars, positions of a mask.
-static constexpr int64_t kSmallBytes = 3072;
+/// Shared memory of barriers and scalars of rings.
+static constexpr int64_t kControlBytes = 512;
 
 namespace {
 /// What a choice depends on.
 struct KernelFacts {
   bool hasDots = false;
-  /// A loop with two products, of which one depends on the other.
-  bool hasChain = false;
+  /// A loop with two products, of which one depends on the other; products
+  /// beside each other of which none does.
+  bool hasChain = false, hasSeparate = false;
   /// Rows of products and of what lies as they do.
   int64_t rows = 0;
   /// Bytes of tiles loaded in loops, and once for each item.
   int64_t loopBytes = 0, itemBytes = 0;
-  /// Bytes that stores go through.
-  int64_t storeBytes = 0;
+  /// Bytes of arrays and of what stores go through.
+  int64_t otherBytes = 0;
 };
 } // namespace
 
@@ -58,6 +62,10 @@ static KernelFacts getFacts(FuncOp func) {
           facts.rows = std::max(facts.rows, tile.getShape()[0]);
     if (auto dot = dyn_cast<DotOp>(op)) {
       facts.hasDots = true;
+      for (auto other : dot->getBlock()->getOps<DotOp>())
+        facts.hasSeparate |=
+            dot->isBeforeInBlock(other) &&
+            !dependsOn(other.getResult(), dot.getResult(), dot->getBlock());
       if (auto loop = dyn_cast<scf::ForOp>(dot->getParentOp()))
         for (auto other : loop.getOps<DotOp>())
           facts.hasChain |=
@@ -71,13 +79,31 @@ static KernelFacts getFacts(FuncOp func) {
       bytes = load.getResult().getType().getSizeInBytes();
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       auto type = cast<RankedTensorType>(store.getSource().getType());
-      facts.storeBytes +=
+      facts.otherBytes +=
           type.getNumElements() * type.getElementTypeBitWidth() / 8;
+    } else if (auto array = dyn_cast<ArrayOp>(op)) {
+      facts.otherBytes += array.getArray().getType().getSize() * 4;
     }
   });
   for (auto [inLoop, bytes] : llvm::make_second_range(rings))
     (inLoop ? facts.loopBytes : facts.itemBytes) += bytes;
   return facts;
+}
+
+/// Bytes through which threads exchange values: ops of a kind and a size share
+/// theirs.
+static int64_t getExchangeBytes(FuncOp func, int64_t consumers) {
+  // Nothing else of a configuration matters to these ops.
+  auto config = ConfigAttr::get(func.getContext(), consumers, false, 1, false,
+                                false, Schedule::Single, 0, 0, 1, false);
+  llvm::SmallDenseSet<std::pair<TypeID, int64_t>> known;
+  int64_t sum = 0;
+  func.walk([&](SharedScratchOpInterface op) {
+    int64_t bytes = op.keepsScratch() ? 0 : op.getScratchBytes(config);
+    if (known.insert({op->getName().getTypeID(), bytes}).second)
+      sum += bytes;
+  });
+  return sum;
 }
 
 namespace {
@@ -140,10 +166,20 @@ private:
       items = *named;
     }
     bool persistent = items != Schedule::Single;
-    int64_t fixed = facts.storeBytes + kSmallBytes +
-                    facts.itemBytes * (divides && persistent ? 2 : 1);
     int64_t limit = info.sharedBytesPerBlock;
-    auto getBytes = [&](int64_t n) { return fixed + n * facts.loopBytes; };
+    int64_t fixed =
+        facts.otherBytes + kControlBytes + getExchangeBytes(func, numConsumers);
+    // Where items follow each other, the next item's tile arrives while this
+    // one is in use. What arrives in loops comes first.
+    int64_t itemStages = divides && persistent ? kItemStages : 1;
+    auto getBytes = [&](int64_t n) {
+      return fixed + facts.itemBytes * itemStages + n * facts.loopBytes;
+    };
+    int64_t wanted = divides ? std::max<int64_t>(stages, kLeastStages) : 1;
+    if (int64_t saved = facts.itemBytes * (itemStages - 1);
+        getBytes(1) > limit ||
+        (getBytes(wanted) > limit && getBytes(wanted) - saved <= limit))
+      itemStages = 1;
     int64_t numStages = 1;
     if (divides)
       while (numStages < kMaxStages && getBytes(2 * numStages) <= limit)
@@ -153,8 +189,9 @@ private:
       return func.emitOpError()
              << "expected at most " << limit << " bytes of shared memory, got "
              << getBytes(numStages) << " with " << numStages << " stages";
-    bool overlaps = pick(overlap, facts.hasChain);
-    bool turns = pick(pingPong, overlaps && divides && numConsumers == 2);
+    bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate);
+    bool turns = pick(pingPong, overlaps && facts.hasChain && divides &&
+                                    numConsumers == 2);
     int64_t producer = 0, consumer = 0;
     if (divides && facts.hasDots) {
       // The registers of all threads, divided anew; in steps of 8.
@@ -177,7 +214,7 @@ private:
     ConfigAttr config = ConfigAttr::getChecked(
         [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
         divides, numStages, overlaps, turns, items, producer, consumer,
-        static_cast<bool>(pick(skipScaling, 0)));
+        itemStages, static_cast<bool>(pick(skipScaling, 0)));
     if (!config)
       return failure();
     return config;

@@ -23,11 +23,6 @@ namespace mlir::tile {
 using namespace mlir;
 using namespace mlir::tile;
 
-/// Slots of a ring of tiles that are loaded once for each work item, where
-/// items follow each other: the next item's tile arrives while this one is in
-/// use.
-static constexpr int64_t kItemStages = 2;
-
 /// Ops that only the loading side can run: lists and offsets in global memory
 /// are walked once, by the warp that loads.
 static bool isProducerOnly(Operation *op) {
@@ -44,7 +39,8 @@ static bool isProducerOnly(Operation *op) {
 
 /// Ops that only the computing side runs for what they do.
 static bool isConsumerRoot(Operation *op) {
-  return isa<StoreOp, WriteOp, DotAsyncOp, DotWaitOp>(op);
+  return isa<ArrayWriteOp, BarrierOp, DotAsyncOp, DotWaitOp, StoreOp, WriteOp>(
+      op);
 }
 
 namespace {
@@ -97,8 +93,7 @@ void Specializer::planRings() {
     bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
     int64_t stages = !config.getSpecialize() ? 1
                      : inLoop                ? config.getStages()
-                     : config.isPersistent() ? kItemStages
-                                             : 1;
+                                             : config.getItemStages();
     plan.stages = std::max(plan.stages, stages);
   });
 }

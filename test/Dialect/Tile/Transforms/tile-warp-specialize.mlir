@@ -2,7 +2,7 @@
 
 !t = !tile.buffer<64x64xbf16, swizzle = 128>
 !s = tensor<64x64xf32, #tile.acc>
-#divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0, itemStages = 2>
 
 // A matrix product over listed blocks. Two slots for the tile of an item, four
 // for those of a loop; the number of blocks travels with the item's tile, the

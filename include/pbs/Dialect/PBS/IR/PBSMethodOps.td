@@ -180,7 +180,8 @@ def PBS_FusedSelectBlocksOp : PBS_ComputeOp<"fused_select_blocks"> {
     query block at a time; the scores of a query block are a local row and never
     a matrix, unless the result `scores` is used. Scores of blocks that are no
     candidates are `-inf` there. The pooled keys may be split, see
-    `pbs.split_pool`.
+    `pbs.split_pool`. With `query_pool`, the pooled queries come from there, split
+    if the pooled keys are, and the op does not pool.
 
     Example:
 
@@ -201,6 +202,7 @@ def PBS_FusedSelectBlocksOp : PBS_ComputeOp<"fused_select_blocks"> {
     PBS_Tensor:$query,
     PBS_PoolTensor:$key_pool,
     PBS_PermutedKVType:$kv,
+    Optional<PBS_PoolTensor>:$query_pool,
     OptionalAttr<F64Attr>:$scale,
     PBS_PoolDefault:$pool,
     PBS_StopRuleDefault:$select,
@@ -373,7 +375,8 @@ def PBS_PoolOp : PBS_ComputeOp<"pool"> {
   let summary = "One vector for each block of rows";
   let description = [{
     Pools each block of `block` rows to one f32 vector; the last block may be
-    shorter.
+    shorter. With a result of bf16, `[B, H, n, 2 D]`, the vectors are split as
+    `pbs.split_pool` does.
 
     Example:
 
@@ -389,7 +392,7 @@ def PBS_PoolOp : PBS_ComputeOp<"pool"> {
     PBS_Tensor:$source,
     PBS_BlockSize:$block,
     PBS_PoolDefault:$pool);
-  let results = (outs PBS_F32Tensor:$result);
+  let results = (outs PBS_PoolTensor:$result);
   let hasCanonicalizer = 1;
 }
 

@@ -287,11 +287,15 @@ def SplitPoolsPass : Pass<"pbs-split-pools", "::mlir::func::FuncOp"> {
   let description = [{
     Splits the pools that `pbs.block_scores` and `pbs.fused_select_blocks` take,
     by `pbs.split_pool`, so that their products are those of matrix units.
-    Afterwards these ops take split pools only.
+    A `pbs.pool` of one use splits its result itself. Afterwards these ops take split
+    pools only, and `pbs.fused_select_blocks` does not pool queries.
 
     Cost model: a pool is read once more and written once, 8 bytes for each
     element of `N / Tk` rows; what is gained is the rate of matrix units over
-    that of f32 arithmetic.
+    that of f32 arithmetic. Pooling of queries is bound by memory and the
+    selection is not: a kernel for each has what it needs of registers and shared
+    memory, and the pools that pass between them are 4 / Tq of the bytes that
+    pooling reads.
 
     Example:
 

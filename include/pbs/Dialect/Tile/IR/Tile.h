@@ -28,6 +28,7 @@ struct SyncResource : SideEffects::Resource::Base<SyncResource> {
 /// Threads of a warpgroup (PTX ISA, wgmma) and of a warp.
 constexpr int64_t kWarpgroupThreads = 128;
 constexpr int64_t kWarpThreads = 32;
+constexpr int64_t kWarpgroupWarps = kWarpgroupThreads / kWarpThreads;
 /// Rows of an accumulator that a warp holds.
 constexpr int64_t kWarpRows = 16;
 /// Bytes of an mbarrier.

@@ -79,6 +79,40 @@ def Tile_LaneAttr : Tile_Layout<"Lane", "lane"> {
   }];
 }
 
+def Tile_WideAttr : Tile_Layout<"Wide", "wide"> {
+  let summary = "Rows of their own for each warp";
+  let description = [{
+    A tile of two dimensions whose rows are a multiple of the `W` warps of the
+    consumers: row `r` is with warp `r mod W`, element `c` of it with lane
+    `c mod 32`. Or of four columns, which repeat: column `c` is with the lanes `L`
+    with `L mod 4 == c`. For work that is by rows and exchanges much in each:
+    lanes do so without shared memory. With several rows a warp has something
+    to do while it waits for one.
+
+    Example: `tensor<16x256xf32, #tile.wide>`
+  }];
+}
+
+def Tile_WideRowAttr : Tile_Layout<"WideRow", "wide_row"> {
+  let summary = "One value for each row of a wide tile";
+  let description = [{
+    A tile of one dimension: element `r` is with all lanes of the warp that has
+    row `r` of `#tile.wide`.
+
+    Example: `tensor<16xf32, #tile.wide_row>`
+  }];
+}
+
+def Tile_WideColAttr : Tile_Layout<"WideCol", "wide_col"> {
+  let summary = "One value for each column of a wide tile";
+  let description = [{
+    A tile of one dimension: element `c` is with lane `c mod 32` of each warp of
+    the consumers.
+
+    Example: `tensor<256xi32, #tile.wide_col>`
+  }];
+}
+
 def Tile_BlockedAttr : Tile_Layout<"Blocked", "blocked"> {
   let summary = "Vectors of 16 bytes over all threads, row by row";
   let description = [{
@@ -124,12 +158,14 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
       a counter.
     - `producerRegisters`, `consumerRegisters`: registers for each thread
       (PTX ISA, setmaxnreg: multiples of 8, 24 to 256); 0 leaves them.
+    - `itemStages`: slots of the rings of tiles that are loaded once for each
+      item; a power of two.
     - `skipScaling`: a warp does not multiply by a factor that is 1 in all of its
       rows.
 
     Example: `#tile.config<consumers = 2, specialize = true, stages = 2,
     overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40,
-    consumerRegisters = 232, skipScaling = true>`
+    consumerRegisters = 232, itemStages = 2, skipScaling = true>`
   }];
   let parameters = (ins "int64_t":$consumers,
                         "bool":$specialize,
@@ -139,6 +175,7 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
                         "Schedule":$schedule,
                         "int64_t":$producerRegisters,
                         "int64_t":$consumerRegisters,
+                        DefaultValuedParameter<"int64_t", "1">:$itemStages,
                         DefaultValuedParameter<"bool", "false">:$skipScaling);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;

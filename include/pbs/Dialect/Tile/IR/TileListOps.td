@@ -187,7 +187,7 @@ def Tile_PackBitsOp : Tile_Op<"pack_bits", [Pure]> {
   let summary = "128 columns of i1 as four words";
   let description = [{
     Bit `c mod 32` of word `c / 32` of a row is column `c`; word `q` is with part
-    `q` of `#tile.quad`.
+    `q` of `#tile.quad`, or column `q` of `#tile.wide`.
 
     Example:
 

@@ -58,6 +58,19 @@ def Tile_BufferType : Tile_Type<"Buffer", "buffer"> {
   }];
 }
 
+def Tile_ArrayType : Tile_Type<"Array", "array"> {
+  let summary = "An array in shared memory";
+  let description = [{
+    Elements of 32 bit that consumers write and read by numbers, for what one
+    warp makes and another needs.
+
+    Example: `!tile.array<4096xi32>`
+  }];
+  let parameters = (ins "int64_t":$size, "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` custom<SizeAndElementType>($size, $elementType) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let summary = "Slots in shared memory through which values pass";
   let description = [{

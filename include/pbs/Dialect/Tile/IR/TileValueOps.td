@@ -41,7 +41,8 @@ def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
   let description = [{
     `#tile.row` to `#tile.acc`: the value of a row in each of its columns. `#tile.col` to
     `#tile.acc`: the value of a column in each row. `#tile.row` to `#tile.quad`: the value
-    of a row in its four parts. Costs nothing: threads have these values.
+    of a row in its four parts. `#tile.wide_row` and `#tile.wide_col` to `#tile.wide`
+    likewise. Costs nothing: threads have these values.
 
     Example:
 
@@ -365,6 +366,9 @@ def Tile_ReduceOp : Tile_Op<"reduce", [
     exchange, so it goes through shared memory and gives a tile of one
     dimension in the layout `#tile.lane`.
 
+    Over dimension 1 of `#tile.wide`: to `#tile.wide_row`; or to 32 columns, column
+    `c` over those that are with lane `c`, without an exchange.
+
     Over dimension 0 of `#tile.lane`: to a scalar, the same in all consumers.
 
     The order of the combination is fixed, so that equal inputs give equal bits;
@@ -491,6 +495,42 @@ def Tile_StoreOp : Tile_Op<"store", [
   let assemblyFormat = [{
     $source `,` $target `[` $indices `]` (`rows` $rows^)? attr-dict `:`
     type($source) `,` type($target)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_TakeOp : Tile_ReadingOp<"take", [
+    DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
+                              ["getScratchBytes"]>]> {
+  let summary = "Rows of tiles in shared memory, by their numbers";
+  let description = [{
+    Row `i` of the result is row `rows[i]` of the tiles, which are of one type and
+    counted as if one lay after the other; all numbers must be inside. `rows` is in
+    the layout `#tile.lane`, the result in `#tile.blocked`; the numbers get to the
+    threads of their rows through shared memory. As `tile.gather`, for what is
+    in shared memory already.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%keys: !tile.global<?x128xbf16>) {
+      %z = arith.constant 0 : i32
+      %k = tile.load %keys[%z, %z] : !tile.global<?x128xbf16>
+        -> !tile.buffer<128x128xbf16, swizzle = 128>
+      %rows = tile.iota : tensor<128xi32, #tile.lane>
+      %t = tile.take %k rows %rows : tensor<128xi32, #tile.lane>,
+        !tile.buffer<128x128xbf16, swizzle = 128>
+        -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Tile_BufferType>:$tiles, Tile_Register:$rows,
+                       OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = [{
+    $tiles `rows` $rows attr-dict `:` type($rows) `,` type($tiles) `->`
+    type($result)
   }];
   let hasVerifier = 1;
 }

@@ -1,0 +1,103 @@
+//===- SelectTest.cpp - Selection of blocks on a device -------------------===//
+//
+// Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionCase.h"
+#include "IRProgram.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace pbs::test;
+
+namespace {
+/// One query head and one key head of 64 elements.
+struct Selection {
+  Selection(int64_t numQueries, int64_t numKeys)
+      : q(PBS_BF16, {1, 1, numQueries, 64}), k(PBS_BF16, {1, 1, numKeys, 64}),
+        scores(PBS_F32, {1, 1, getBlocks(numQueries), getBlocks(numKeys)}),
+        bits(PBS_I32,
+             {1, 1, getBlocks(numQueries), (getBlocks(numKeys) + 31) / 32}) {
+    std::vector<float> values(numQueries * 64);
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = std::sin(0.11 * i) + 0.3 * std::sin(0.0013 * i);
+    q.write(values);
+    values.resize(numKeys * 64);
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = std::cos(0.37 * i) + std::sin(0.0007 * i);
+    k.write(values);
+  }
+  static int64_t getBlocks(int64_t rows) { return (rows + 127) / 128; }
+
+  Buffer q, k, scores, bits;
+};
+} // namespace
+
+/// Scores, and the list that `rule` makes of them; in one kernel if `fuse`.
+static Program compileSelection(const std::string &rule, bool fuse) {
+  std::string ir = R"(
+    !q = tensor<1x1x?x64xbf16>
+    !pool = tensor<1x1x?x64xf32>
+    !scores = tensor<1x1x?x?xf32>
+    !kv = !pbs.permuted_kv<1x1x?x64xbf16, block = 128, segment = 256>
+    !list = !pbs.block_list<1x1x?x?, block = 128x128, segment = 256, causal>
+    func.func @select(%q: !q, %k: !q) -> (!scores, tensor<1x1x?x?xi32>) {
+      %kv = pbs.kv_from_positions %k, %k : (!q, !q) -> !kv
+      %kp = pbs.pool %k : (!q) -> !pool
+      SELECT
+      %bits = pbs.unpack_block_list %list : (!list) -> tensor<1x1x?x?xi32>
+      return %scores, %bits : !scores, tensor<1x1x?x?xi32>
+    })";
+  std::string fused = R"(
+      %list, %scores = pbs.fused_select_blocks %q, %kp, %kv {select = RULE}
+        : (!q, !pool, !kv) -> (!list, !scores))";
+  std::string separate = R"(
+      %qp = pbs.pool %q : (!q) -> !pool
+      %scores = pbs.block_scores %qp, %kp : (!pool, !pool) -> !scores
+      %list = pbs.select_blocks %scores, %q, %kv {select = RULE}
+        : (!scores, !q, !kv) -> !list)";
+  ir = replace(ir, "SELECT", fuse ? fused : separate);
+  return compileIR(replace(ir, "RULE", rule), "fuse=false");
+}
+
+/// The kernels that a fused one replaces give the same list and, where a block
+/// is a candidate, the same score.
+static void
+expectSameSelection(const std::string &rule,
+                    const std::vector<std::vector<int64_t>> &sizes) {
+  Program fused = compileSelection(rule, true);
+  Program separate = compileSelection(rule, false);
+  ASSERT_TRUE(fused && separate);
+  for (const std::vector<int64_t> &size : sizes) {
+    SCOPED_TRACE(rule + " M=" + std::to_string(size[0]) +
+                 " N=" + std::to_string(size[1]));
+    Selection one(size[0], size[1]), other(size[0], size[1]);
+    ASSERT_EQ(
+        runOnDevice(fused.get(), {&one.q, &one.k, &one.scores, &one.bits}), "");
+    ASSERT_EQ(runOnDevice(separate.get(),
+                          {&other.q, &other.k, &other.scores, &other.bits}),
+              "");
+    EXPECT_TRUE(one.bits.bytes == other.bits.bytes);
+    std::vector<float> scores = one.scores.read(), all = other.scores.read();
+    size_t candidates = 0;
+    for (size_t i = 0; i < scores.size(); ++i) {
+      if (scores[i] == -INFINITY)
+        continue;
+      ++candidates;
+      ASSERT_NEAR(scores[i], all[i], 1e-5 * (1 + std::fabs(all[i]))) << i;
+    }
+    EXPECT_GT(candidates, 0u);
+  }
+}
+
+TEST(GPUSelect, FusedAndSeparateKernelsAgree) {
+  expectSameSelection("#pbs.top_p<0.9>", {{300, 900}, {2500, 2500}});
+  expectSameSelection("#pbs.top_k<3>", {{300, 900}});
+}
+
+/// The longer the rows, the fewer have room for their scores at once.
+TEST(GPUSelect, LongRows) {
+  expectSameSelection("#pbs.top_p<0.5>", {{300, 300000}});
+}
