@@ -363,10 +363,6 @@ Value KernelBuilder::load(Value ptr, Type type, unsigned align,
                               /*isVolatile=*/false, /*isNonTemporal=*/false,
                               invariant);
 }
-Value KernelBuilder::loadVolatile(Value ptr, Type type) {
-  return LLVM::LoadOp::create(builder, loc, type, ptr, /*alignment=*/4,
-                              /*isVolatile=*/true);
-}
 void KernelBuilder::store(Value value, Value ptr, unsigned align) {
   LLVM::StoreOp::create(builder, loc, value, ptr, align);
 }

@@ -162,8 +162,11 @@ struct ConvertRingWait : KernelPattern<RingWaitOp> {
         results.push_back({b.poison(scalar.getType())});
         continue;
       }
-      // Equal in all lanes, which ptxas learns from the reduction.
-      Value word = b.uniform(b.loadVolatile(slot.scalar(i), b.i32));
+      // One lane reads, the one that releases the slot; all learn it from the
+      // reduction, and ptxas that it is equal in all of them.
+      Value word = b.uniform(
+          b.ptx32("{\nmov.b32 $0, 0;\n@$2 ld.volatile.shared.b32 $0, [$1];\n}",
+                  {slot.scalar(i), b.cmp(Cmp::EQ, kernel.lane, 0)}));
       results.push_back({b.bitcast(word, scalar.getType())});
     }
     rewriter.replaceOpWithMultiple(op, std::move(results));

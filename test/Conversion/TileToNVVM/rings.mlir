@@ -69,7 +69,7 @@ tile.func @tiles(%keys: !q) attributes {config = #two} {
 // CHECK-COUNT-2: st.volatile.shared.b32
 // CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
 // CHECK: nvvm.mbarrier.try_wait.parity
-// CHECK: %[[WORD:.*]] = llvm.load volatile
+// CHECK: %[[WORD:.*]] = llvm.inline_asm {{.*}}ld.volatile.shared.b32
 // CHECK: nvvm.redux.sync or %[[WORD]]
 // CHECK: nvvm.bar.warp.sync
 // CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"

@@ -124,7 +124,6 @@ public:
   Value gepBytes(Value base, Value byteOffset);
   Value gepBytes(Value base, int64_t byteOffset);
   Value load(Value ptr, Type type, unsigned align, bool invariant = false);
-  Value loadVolatile(Value ptr, Type type);
   void store(Value value, Value ptr, unsigned align);
   Value ptrToInt(Value ptr);
   Value intToShared(Value addr);
