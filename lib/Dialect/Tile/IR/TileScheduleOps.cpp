@@ -61,11 +61,16 @@ int64_t RingCreateOp::getScratchBytes(ConfigAttr) {
 
 int64_t RingCreateOp::getScratchAlignment() { return kSwizzleAlignment; }
 
+int64_t tile::getRingControlBytes(int64_t stages, int64_t scalars,
+                                  bool clearsRows) {
+  return stages * (2 * kBarrierBytes + scalars * kScalarBytes) +
+         (clearsRows ? kBarrierBytes : 0);
+}
+
 int64_t RingCreateOp::getControlBytes() {
   RingType type = getRing().getType();
-  return type.getStages() *
-             (2 * kBarrierBytes + type.getScalars().size() * kScalarBytes) +
-         (clearsRows() ? kBarrierBytes : 0);
+  return getRingControlBytes(type.getStages(), type.getScalars().size(),
+                             clearsRows());
 }
 
 bool RingCreateOp::clearsRows() {

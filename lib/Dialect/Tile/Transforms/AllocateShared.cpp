@@ -8,10 +8,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "pbs/Dialect/Tile/IR/Tile.h"
+#include "SharedMemory.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 #include "pbs/Target/ChipTable.h"
-#include "llvm/ADT/MapVector.h"
 
 namespace mlir::tile {
 #define GEN_PASS_DEF_ALLOCATESHAREDPASS
@@ -22,13 +21,6 @@ using namespace mlir;
 using namespace mlir::tile;
 
 namespace {
-/// Ops that have the same bytes.
-struct Region {
-  SmallVector<SharedScratchOpInterface, 2> ops;
-  int64_t bytes;
-  int64_t alignment;
-};
-
 struct AllocateSharedPass final
     : tile::impl::AllocateSharedPassBase<AllocateSharedPass> {
   using AllocateSharedPassBase::AllocateSharedPassBase;
@@ -46,16 +38,13 @@ struct AllocateSharedPass final
       return signalPassFailure();
     }
 
-    SmallVector<Region> regions = collect(func, *config);
-    llvm::stable_sort(regions, [](const Region &a, const Region &b) {
-      return a.alignment > b.alignment;
-    });
-    int64_t end = 0;
-    for (Region &region : regions) {
-      int64_t offset = llvm::alignTo(end, region.alignment);
+    SmallVector<SharedRegion> regions = collectRegions(func, *config);
+    int64_t end = placeRegions(regions);
+    for (SharedRegion &region : regions) {
       for (SharedScratchOpInterface op : region.ops)
-        op.setScratchOffset(offset);
-      end = offset + region.bytes;
+        op.setScratchOffset(region.offset);
+      numPlaced += region.ops.size();
+      numShared += region.ops.size() - 1;
     }
     SmallVector<std::pair<SharedScratchOpInterface, int64_t>> controls;
     func.walk([&](SharedScratchOpInterface op) {
@@ -72,7 +61,7 @@ struct AllocateSharedPass final
           func.emitOpError()
           << "expected at most " << info->sharedBytesPerBlock
           << " bytes of shared memory (" << chip << "), got " << end;
-      for (const Region &region : regions)
+      for (const SharedRegion &region : regions)
         error.attachNote(region.ops.front()->getLoc())
             << "'" << region.ops.front()->getName() << "' takes "
             << region.bytes << " bytes";
@@ -83,32 +72,6 @@ struct AllocateSharedPass final
       return signalPassFailure();
     }
     func.setSharedBytes(end);
-  }
-
-private:
-  /// Decides who shares with whom.
-  SmallVector<Region> collect(FuncOp func, ConfigAttr config) {
-    SmallVector<Region> regions;
-    // Kind of op and size -> index into `regions`.
-    llvm::SmallDenseMap<std::pair<TypeID, int64_t>, unsigned> shared;
-    func.walk([&](SharedScratchOpInterface op) {
-      int64_t bytes = op.getScratchBytes(config);
-      if (bytes == 0)
-        return;
-      ++numPlaced;
-      unsigned next = regions.size();
-      if (!op.keepsScratch()) {
-        TypeID kind = op->getName().getTypeID();
-        auto [entry, isNew] = shared.try_emplace({kind, bytes}, next);
-        if (!isNew) {
-          ++numShared;
-          regions[entry->second].ops.push_back(op);
-          return;
-        }
-      }
-      regions.push_back({{op}, bytes, op.getScratchAlignment()});
-    });
-    return regions;
   }
 };
 } // namespace

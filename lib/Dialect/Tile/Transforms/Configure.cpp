@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Rings.h"
+#include "SharedMemory.h"
 #include "Slice.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
@@ -30,8 +31,6 @@ static constexpr int64_t kLeastStages = 2;
 static constexpr int64_t kItemStages = 2;
 /// Registers of a warpgroup that only loads (24 spilled in a persistent one).
 static constexpr int64_t kProducerRegisters = 40;
-/// Shared memory of barriers and scalars of rings.
-static constexpr int64_t kControlBytes = 512;
 
 namespace {
 /// What a choice depends on.
@@ -42,10 +41,8 @@ struct KernelFacts {
   bool hasChain = false, hasSeparate = false;
   /// Rows of products and of what lies as they do.
   int64_t rows = 0;
-  /// Bytes of tiles loaded in loops, and once for each item.
-  int64_t loopBytes = 0, itemBytes = 0;
-  /// Bytes of arrays and of what stores go through.
-  int64_t otherBytes = 0;
+  /// Bytes of tiles loaded in loops.
+  int64_t loopBytes = 0;
 };
 } // namespace
 
@@ -77,33 +74,11 @@ static KernelFacts getFacts(FuncOp func) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
       inLoop |= load->getParentOfType<scf::ForOp>() != nullptr;
       bytes = load.getResult().getType().getSizeInBytes();
-    } else if (auto store = dyn_cast<StoreOp>(op)) {
-      auto type = cast<RankedTensorType>(store.getSource().getType());
-      facts.otherBytes +=
-          type.getNumElements() * type.getElementTypeBitWidth() / 8;
-    } else if (auto array = dyn_cast<ArrayOp>(op)) {
-      facts.otherBytes += array.getArray().getType().getSize() * 4;
     }
   });
   for (auto [inLoop, bytes] : llvm::make_second_range(rings))
-    (inLoop ? facts.loopBytes : facts.itemBytes) += bytes;
+    facts.loopBytes += inLoop ? bytes : 0;
   return facts;
-}
-
-/// Bytes through which threads exchange values: ops of a kind and a size share
-/// theirs.
-static int64_t getExchangeBytes(FuncOp func, int64_t consumers) {
-  // Nothing else of a configuration matters to these ops.
-  auto config = ConfigAttr::get(func.getContext(), consumers, false, 1, false,
-                                false, Schedule::Single, 0, 0, 1, false);
-  llvm::SmallDenseSet<std::pair<TypeID, int64_t>> known;
-  int64_t sum = 0;
-  func.walk([&](SharedScratchOpInterface op) {
-    int64_t bytes = op.keepsScratch() ? 0 : op.getScratchBytes(config);
-    if (known.insert({op->getName().getTypeID(), bytes}).second)
-      sum += bytes;
-  });
-  return sum;
 }
 
 namespace {
@@ -134,7 +109,9 @@ struct ConfigurePass final : tile::impl::ConfigurePassBase<ConfigurePass> {
                       << (facts.hasDots ? "products of " : "no products, ")
                       << (facts.hasDots ? std::to_string(facts.rows) + " rows, "
                                         : "")
-                      << facts.loopBytes << " bytes of tiles in loops";
+                      << facts.loopBytes << " bytes of tiles in loops, at most "
+                      << getMostSharedBytes(func, *config)
+                      << " bytes of shared memory";
   }
 
 private:
@@ -166,32 +143,39 @@ private:
       items = *named;
     }
     bool persistent = items != Schedule::Single;
-    int64_t limit = info.sharedBytesPerBlock;
-    int64_t fixed =
-        facts.otherBytes + kControlBytes + getExchangeBytes(func, numConsumers);
-    // Where items follow each other, the next item's tile arrives while this
-    // one is in use. What arrives in loops comes first.
-    int64_t itemStages = divides && persistent ? kItemStages : 1;
-    auto getBytes = [&](int64_t n) {
-      return fixed + facts.itemBytes * itemStages + n * facts.loopBytes;
-    };
-    int64_t wanted = divides ? std::max<int64_t>(stages, kLeastStages) : 1;
-    if (int64_t saved = facts.itemBytes * (itemStages - 1);
-        getBytes(1) > limit ||
-        (getBytes(wanted) > limit && getBytes(wanted) - saved <= limit))
-      itemStages = 1;
-    int64_t numStages = 1;
-    if (divides)
-      while (numStages < kMaxStages && getBytes(2 * numStages) <= limit)
-        numStages *= 2;
-    numStages = pick(stages, numStages);
-    if (getBytes(divides ? numStages : 1) > limit)
-      return func.emitOpError()
-             << "expected at most " << limit << " bytes of shared memory, got "
-             << getBytes(numStages) << " with " << numStages << " stages";
     bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate);
     bool turns = pick(pingPong, overlaps && facts.hasChain && divides &&
                                     numConsumers == 2);
+    auto makeConfig = [&](int64_t slots, int64_t itemSlots, int64_t producer,
+                          int64_t consumer) {
+      return ConfigAttr::getChecked(
+          [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
+          divides, slots, overlaps, turns, items, producer, consumer, itemSlots,
+          static_cast<bool>(pick(skipScaling, 0)));
+    };
+    int64_t numStages = pick(stages, 1);
+    if (!makeConfig(numStages, /*itemSlots=*/1, 0, 0))
+      return failure();
+    int64_t limit = info.sharedBytesPerBlock;
+    auto getBytes = [&](int64_t slots, int64_t itemSlots) {
+      return getMostSharedBytes(func, makeConfig(slots, itemSlots, 0, 0));
+    };
+    // Where items follow each other, the next item's tile arrives while this
+    // one is in use. What arrives in loops comes first.
+    int64_t itemStages = divides && persistent ? kItemStages : 1;
+    int64_t wanted = divides ? std::max<int64_t>(numStages, kLeastStages) : 1;
+    if (getBytes(1, itemStages) > limit ||
+        (getBytes(wanted, itemStages) > limit && getBytes(wanted, 1) <= limit))
+      itemStages = 1;
+    if (stages < 0 && divides)
+      while (numStages < kMaxStages &&
+             getBytes(2 * numStages, itemStages) <= limit)
+        numStages *= 2;
+    int64_t bytes = getBytes(numStages, itemStages);
+    if (bytes > limit)
+      return func.emitOpError()
+             << "expected at most " << limit << " bytes of shared memory, got "
+             << bytes << " with " << numStages << " stages";
     int64_t producer = 0, consumer = 0;
     if (divides && facts.hasDots) {
       // The registers of all threads, divided anew; in steps of 8.
@@ -211,10 +195,7 @@ private:
       return func.emitOpError() << "expected at most " << info.registers
                                 << " registers of a block, got "
                                 << 128 * (producer + consumer * numConsumers);
-    ConfigAttr config = ConfigAttr::getChecked(
-        [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
-        divides, numStages, overlaps, turns, items, producer, consumer,
-        itemStages, static_cast<bool>(pick(skipScaling, 0)));
+    ConfigAttr config = makeConfig(numStages, itemStages, producer, consumer);
     if (!config)
       return failure();
     return config;

@@ -132,7 +132,7 @@ static std::pair<Value, Type> getKind(LoadOp load) {
   return {load.getSource(), load.getResult().getType()};
 }
 
-RingKeys::RingKeys(Operation *root) {
+RingKeys::RingKeys(Operation *root, bool overlap) : overlap(overlap) {
   root->walk([&](LoadOp load) { add(load); });
 }
 
@@ -147,7 +147,7 @@ void RingKeys::add(LoadOp load) {
     Operation *at = other->getBlock()->findAncestorOpInBlock(*load);
     Operation *end = getLastUser(other, other.getResult());
     if (at && other->isBeforeInBlock(at) &&
-        (at == end || at->isBeforeInBlock(end)))
+        (overlap || at == end || at->isBeforeInBlock(end)))
       taken.insert(numbers.lookup(other));
   }
   unsigned number = 0;

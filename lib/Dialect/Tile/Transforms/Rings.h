@@ -33,8 +33,9 @@ using RingKey = std::pair<std::pair<Value, Type>, unsigned>;
 /// Finds the ring of each load.
 class RingKeys {
 public:
-  /// For the loads in `root`.
-  explicit RingKeys(Operation *root);
+  /// For the loads in `root`. With `overlap`, tiles of a block are taken to be
+  /// in use at the same time if one is loaded behind the other.
+  explicit RingKeys(Operation *root, bool overlap = false);
   RingKey get(LoadOp load) const;
 
 private:
@@ -42,6 +43,7 @@ private:
 
   llvm::DenseMap<std::pair<Value, Type>, SmallVector<LoadOp>> loads;
   llvm::DenseMap<Operation *, unsigned> numbers;
+  bool overlap;
 };
 
 } // namespace mlir::tile

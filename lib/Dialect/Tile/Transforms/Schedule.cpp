@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "SharedMemory.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
@@ -17,9 +18,6 @@ namespace mlir::tile {
 
 using namespace mlir;
 using namespace mlir::tile;
-
-/// Slots of the ring through which items pass.
-static constexpr int64_t kItemSlots = 2;
 
 namespace {
 /// Emits the arithmetic of items at one place.
@@ -215,7 +213,7 @@ private:
     if (!counter)
       return signalPassFailure();
     OpBuilder builder = OpBuilder::atBlockBegin(&func.getBody().front());
-    SmallVector<Type> types(3, builder.getI32Type());
+    SmallVector<Type> types(kItemScalars, builder.getI32Type());
     Value ring = RingCreateOp::create(
         builder, func.getLoc(),
         RingType::get(func.getContext(), kItemSlots, types));

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Rings.h"
+#include "SharedMemory.h"
 #include "Slice.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -23,20 +24,6 @@ namespace mlir::tile {
 using namespace mlir;
 using namespace mlir::tile;
 
-/// Ops that only the loading side can run: lists and offsets in global memory
-/// are walked once, by the warp that loads.
-static bool isProducerOnly(Operation *op) {
-  if (isa<BitListOp, FindSequenceOp>(op))
-    return true;
-  if (auto size = dyn_cast<ListSizeOp>(op))
-    return size.getList().getType().getKind() == ListKind::Bits;
-  if (auto next = dyn_cast<ListNextOp>(op))
-    return next.getList().getType().getKind() == ListKind::Bits;
-  if (auto begin = dyn_cast<ListBeginOp>(op))
-    return begin.getList().getType().getKind() == ListKind::Bits;
-  return false;
-}
-
 /// Ops that only the computing side runs for what they do.
 static bool isConsumerRoot(Operation *op) {
   return isa<ArrayWriteOp, BarrierOp, DotAsyncOp, DotWaitOp, StoreOp, WriteOp>(
@@ -47,7 +34,7 @@ namespace {
 /// A ring to be.
 struct RingPlan {
   BufferType tile;
-  int64_t stages = 1;
+  bool isInLoop = false;
   unsigned numScalars = 0;
   Value ring;
 };
@@ -90,11 +77,7 @@ void Specializer::planRings() {
   items.walk([&](LoadOp load) {
     RingPlan &plan = plans[keys.get(load)];
     plan.tile = load.getResult().getType();
-    bool inLoop = load->getParentOfType<scf::ForOp>() != nullptr;
-    int64_t stages = !config.getSpecialize() ? 1
-                     : inLoop                ? config.getStages()
-                                             : config.getItemStages();
-    plan.stages = std::max(plan.stages, stages);
+    plan.isInLoop |= load->getParentOfType<scf::ForOp>() != nullptr;
   });
 }
 
@@ -149,7 +132,8 @@ void Specializer::createRings() {
     types.append(plan.numScalars, builder.getI32Type());
     plan.ring = RingCreateOp::create(
         builder, func.getLoc(),
-        RingType::get(func.getContext(), plan.stages, types));
+        RingType::get(func.getContext(), getRingStages(plan.isInLoop, config),
+                      types));
   }
 }
 

@@ -18,7 +18,8 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     Gives a kernel without `config` one, from its products and loads, the chip
     and the options; -1 chooses. Nothing else in the compiler has an opinion on
     a schedule. A remark says what was chosen. What does not fit the chip is an
-    error that names the limit.
+    error that names the limit; shared memory is counted by the rules of
+    `tile-allocate-shared`, so that what is accepted here fits there.
 
     - `consumers`: one warpgroup for each 64 rows of a product (wgmma m64).
     - `specialize`: where tiles are loaded in a loop.
