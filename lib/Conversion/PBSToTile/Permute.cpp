@@ -17,6 +17,9 @@ using namespace mlir::pbs;
 
 /// Keys of the longest segment that a kernel sorts.
 static constexpr int64_t kMaxSegment = 512;
+/// Bytes of keys and values of a segment that lie in shared memory at most: two
+/// thirds of it, the rest is for queries.
+static constexpr int64_t kMostSegmentBytes = 160 * 1024;
 static constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
 static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -213,6 +216,17 @@ void PermuteWriter::writeSegment(Value batch, Value head, Value segmentNumber,
     });
   if (!buffers.permutedValue)
     return;
+  // Beside the keys of a long segment there is no room for its values: they are
+  // gathered from where they lie.
+  int64_t bytes =
+      cast<tile::BufferType>(keyTiles.front().getType()).getSizeInBytes();
+  if (2 * numTiles * bytes > kMostSegmentBytes) {
+    forBlocks([&](const Place &at, Value numbers) {
+      Value positions = b.add(numbers, b.splat(first, lane));
+      writeRows(gather(value, at, positions), *buffers.permutedValue, at);
+    });
+    return;
+  }
   SmallVector<Value> valueTiles;
   for (int64_t t = 0; t < numTiles; ++t)
     valueTiles.push_back(tile::LoadOp::create(

@@ -202,6 +202,12 @@ TEST(GPUPermute, PerQueryHeadAndLongSegments) {
   expectRightSizes(problem, {{1, 130, 1100}});
 }
 
+TEST(GPUPermute, SegmentsThatFillSharedMemory) {
+  Problem problem = makeProblem(DType::BF16, 2, 1, 128);
+  problem.segment = 512;
+  expectRightSizes(problem, {{1, 130, 1100}});
+}
+
 TEST(GPUPermute, AverageQueryAndShortSegments) {
   Problem problem = makeProblem(DType::BF16, 4, 2, 64);
   problem.sharing = Sharing::AverageQuery;
