@@ -68,6 +68,24 @@ struct RunOptions : pbs_run_options {
   RunOptions() : pbs_run_options{} { struct_size = sizeof(pbs_run_options); }
 };
 
+/// Where the sequences of packed tensors begin; see pbs_packing. Both have one
+/// entry more than there are sequences.
+struct Packing {
+  std::vector<int64_t> queryOffsets;
+  std::vector<int64_t> keyOffsets;
+
+  pbs_packing get() const {
+    if (queryOffsets.empty() || queryOffsets.size() != keyOffsets.size())
+      throw Error(PBS_INVALID_ARGUMENT,
+                  "expected as many offsets of queries as of keys, at least "
+                  "one, got " +
+                      std::to_string(queryOffsets.size()) + " and " +
+                      std::to_string(keyOffsets.size()));
+    return {sizeof(pbs_packing), queryOffsets.size() - 1, queryOffsets.data(),
+            keyOffsets.data()};
+  }
+};
+
 /// One argument of a program.
 struct ArgumentInfo {
   std::string name;
@@ -150,6 +168,41 @@ public:
     std::vector<pbs_tensor> tensors = convert(arguments);
     Error::check(
         pbs_program_run(handle, tensors.data(), tensors.size(), &options));
+  }
+
+  /// Shape of argument `index`, an output, for packed inputs.
+  std::vector<int64_t> getPackedOutputShape(const std::vector<Tensor> &inputs,
+                                            const Packing &packing,
+                                            size_t index) const {
+    pbs_argument_info info = {};
+    info.struct_size = sizeof(info);
+    Error::check(pbs_program_argument(handle, index, &info));
+    std::vector<int64_t> shape(info.rank);
+    std::vector<pbs_tensor> tensors = convert(inputs);
+    pbs_packing offsets = packing.get();
+    Error::check(pbs_program_packed_output_shape(
+        handle, tensors.data(), tensors.size(), &offsets, index, shape.data()));
+    return shape;
+  }
+
+  /// Bytes of workspace that `runPacked` needs.
+  size_t getPackedWorkspaceSize(const std::vector<Tensor> &inputs,
+                                const Packing &packing) const {
+    std::vector<pbs_tensor> tensors = convert(inputs);
+    pbs_packing offsets = packing.get();
+    size_t bytes;
+    Error::check(pbs_program_packed_workspace_size(
+        handle, tensors.data(), tensors.size(), &offsets, &bytes));
+    return bytes;
+  }
+
+  /// Runs the program on each sequence of packed tensors.
+  void runPacked(const std::vector<Tensor> &arguments, const Packing &packing,
+                 const RunOptions &options = {}) const {
+    std::vector<pbs_tensor> tensors = convert(arguments);
+    pbs_packing offsets = packing.get();
+    Error::check(pbs_program_run_packed(handle, tensors.data(), tensors.size(),
+                                        &offsets, &options));
   }
 
   pbs_device getDevice() const { return pbs_program_device(handle); }

@@ -197,11 +197,6 @@ extern "C" pbs_status pbs_program_argument(pbs_program_t program, size_t index,
   return PBS_OK;
 }
 
-/// The device of a call is that of its first tensor.
-static int getDeviceId(const pbs_tensor *tensors, size_t count) {
-  return tensors && count > 0 ? tensors[0].device_id : 0;
-}
-
 /// Resolves a call from its inputs alone.
 static Status resolveInputs(pbs_program_t program, const pbs_tensor *inputs,
                             size_t numInputs, Call &call) {
@@ -287,13 +282,28 @@ Status pbs::runtime::readStatus(const StatusBuffer &buffer,
   return {PBS_INVALID_DATA, message};
 }
 
-static Status checkWorkspace(const pbs_run_options &options, const Call &call) {
+Status pbs::runtime::readOptions(const pbs_run_options *options,
+                                 pbs_run_options &result) {
+  result = {};
+  result.struct_size = sizeof(result);
+  if (!options)
+    return {};
+  if (options->struct_size < sizeof(pbs_run_options))
+    return invalidArgument("expected struct_size " +
+                           std::to_string(sizeof(pbs_run_options)) + ", got " +
+                           std::to_string(options->struct_size));
+  result = *options;
+  return {};
+}
+
+Status pbs::runtime::checkWorkspace(const pbs_run_options &options,
+                                    int64_t bytes) {
   if (!options.workspace)
     return {};
-  if (options.workspace_size < static_cast<size_t>(call.workspaceBytes))
-    return invalidArgument(
-        "expected a workspace of " + std::to_string(call.workspaceBytes) +
-        " bytes, got " + std::to_string(options.workspace_size));
+  if (options.workspace_size < static_cast<size_t>(bytes))
+    return invalidArgument("expected a workspace of " + std::to_string(bytes) +
+                           " bytes, got " +
+                           std::to_string(options.workspace_size));
   if (reinterpret_cast<uintptr_t>(options.workspace) % kWorkspaceAlignment)
     return invalidArgument("expected a workspace aligned to " +
                            std::to_string(kWorkspaceAlignment) + " bytes");
@@ -303,22 +313,15 @@ static Status checkWorkspace(const pbs_run_options &options, const Call &call) {
 extern "C" pbs_status pbs_program_run(pbs_program_t program,
                                       const pbs_tensor *arguments,
                                       size_t num_arguments,
-                                      const pbs_run_options *options) {
+                                      const pbs_run_options *given) {
   if (!program)
     return fail(PBS_INVALID_ARGUMENT, "expected a program, got null");
-  pbs_run_options defaults = {};
-  defaults.struct_size = sizeof(defaults);
-  if (!options)
-    options = &defaults;
-  if (options->struct_size < sizeof(pbs_run_options))
-    return fail(PBS_INVALID_ARGUMENT,
-                "expected struct_size " +
-                    std::to_string(sizeof(pbs_run_options)) + ", got " +
-                    std::to_string(options->struct_size));
+  pbs_run_options options;
+  if (Status status = readOptions(given, options); !status.ok())
+    return report(status);
   DeviceSymbols symbols;
   symbols.deviceId = getDeviceId(arguments, num_arguments);
-  if (Status status = program->getDeviceSymbols(*options, symbols);
-      !status.ok())
+  if (Status status = program->getDeviceSymbols(options, symbols); !status.ok())
     return report(status);
   Call call;
   if (Status status =
@@ -326,7 +329,8 @@ extern "C" pbs_status pbs_program_run(pbs_program_t program,
                       num_arguments, /*checkData=*/true, call);
       !status.ok())
     return report(status);
-  if (Status status = checkWorkspace(*options, call); !status.ok())
+  if (Status status = checkWorkspace(options, call.workspaceBytes);
+      !status.ok())
     return report(status);
-  return report(program->run(call, *options));
+  return report(program->run(call, options));
 }

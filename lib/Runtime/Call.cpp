@@ -92,12 +92,12 @@ static Status checkTensor(const Argument &argument, const pbs_tensor &tensor,
     buffer.strides.assign(tensor.strides, tensor.strides + tensor.rank);
   else
     buffer.strides = getRowMajorStrides(buffer.shape);
-  if (buffer.shape.back() > 1 && buffer.strides.back() != 1)
+  if (bytes > 0 && buffer.shape.back() > 1 && buffer.strides.back() != 1)
     return invalidArgument(name +
                            "expected a contiguous last dimension, got stride " +
                            std::to_string(buffer.strides.back()));
-  // A dimension of one element may have any stride; kernels expect 1 for the
-  // last.
+  // Empty tensors and a dimension of one element may have any stride; kernels
+  // expect 1 for the last.
   buffer.strides.back() = 1;
   for (size_t i = 0; i + 1 < buffer.strides.size(); ++i) {
     int64_t reach;
@@ -125,14 +125,14 @@ static Status checkTensor(const Argument &argument, const pbs_tensor &tensor,
   return {};
 }
 
-/// Kernels read inputs while they write outputs.
-static Status checkAliases(const Plan &plan, const Call &call) {
-  for (size_t i = 0; i < call.arguments.size(); ++i) {
-    if (!plan.arguments[i].isOutput || call.arguments[i].numElements() == 0)
+Status pbs::runtime::checkAliases(const Plan &plan,
+                                  const std::vector<Buffer> &arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (!plan.arguments[i].isOutput || arguments[i].numElements() == 0)
       continue;
-    for (size_t j = 0; j < call.arguments.size(); ++j)
-      if (i != j && call.arguments[j].data == call.arguments[i].data &&
-          call.arguments[j].numElements() != 0)
+    for (size_t j = 0; j < arguments.size(); ++j)
+      if (i != j && arguments[j].data == arguments[i].data &&
+          arguments[j].numElements() != 0)
         return invalidArgument("argument '" + plan.arguments[i].name +
                                "': expected memory of its own, got that of '" +
                                plan.arguments[j].name + "'");
@@ -210,10 +210,10 @@ static Status layOutWorkspace(Call &call) {
   return {};
 }
 
-Status pbs::runtime::resolveCall(const Bundle &bundle, pbs_device device,
-                                 const DeviceSymbols &deviceSymbols,
-                                 const pbs_tensor *tensors, size_t numTensors,
-                                 bool checkData, Call &call) {
+Status pbs::runtime::checkTensors(const Bundle &bundle, pbs_device device,
+                                  int deviceId, const pbs_tensor *tensors,
+                                  size_t numTensors, bool checkData,
+                                  std::vector<Buffer> &buffers) {
   const Plan &first = bundle.plans.front().plan;
   size_t numInputs = 0;
   for (const Argument &argument : first.arguments)
@@ -226,23 +226,34 @@ Status pbs::runtime::resolveCall(const Bundle &bundle, pbs_device device,
   if (numTensors && !tensors)
     return invalidArgument("expected tensors, got null");
 
-  call.deviceId = deviceSymbols.deviceId;
   if (device == PBS_CUDA)
     for (size_t i = 0; i < numTensors; ++i)
-      if (tensors[i].device_id != call.deviceId)
-        return invalidArgument("argument '" + first.arguments[i].name +
-                               "': expected a tensor on CUDA device " +
-                               std::to_string(call.deviceId) +
-                               ", got one on device " +
-                               std::to_string(tensors[i].device_id));
+      if (tensors[i].device_id != deviceId)
+        return invalidArgument(
+            "argument '" + first.arguments[i].name +
+            "': expected a tensor on CUDA device " + std::to_string(deviceId) +
+            ", got one on device " + std::to_string(tensors[i].device_id));
 
-  call.arguments.resize(numTensors);
+  buffers.resize(numTensors);
   for (size_t i = 0; i < numTensors; ++i)
     if (Status status = checkTensor(first.arguments[i], tensors[i], device,
-                                    checkData, call.arguments[i]);
+                                    checkData, buffers[i]);
         !status.ok())
       return status;
+  return {};
+}
 
+Status pbs::runtime::resolveCall(const Bundle &bundle, pbs_device device,
+                                 const DeviceSymbols &deviceSymbols,
+                                 const pbs_tensor *tensors, size_t numTensors,
+                                 bool checkData, Call &call) {
+  call.deviceId = deviceSymbols.deviceId;
+  if (Status status = checkTensors(bundle, device, call.deviceId, tensors,
+                                   numTensors, checkData, call.arguments);
+      !status.ok())
+    return status;
+
+  const Plan &first = bundle.plans.front().plan;
   for (const Symbol &symbol : first.symbols) {
     switch (symbol.kind) {
     case Symbol::Kind::ArgumentDim:
@@ -275,7 +286,7 @@ Status pbs::runtime::resolveCall(const Bundle &bundle, pbs_device device,
         !status.ok())
       return status;
   if (checkData)
-    if (Status status = checkAliases(*call.plan, call); !status.ok())
+    if (Status status = checkAliases(*call.plan, call.arguments); !status.ok())
       return status;
   return layOutWorkspace(call);
 }

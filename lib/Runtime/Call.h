@@ -54,6 +54,14 @@ struct Call {
   void placeWorkspace(void *base);
 };
 
+/// Checks the tensors of a call by themselves, not against each other.
+Status checkTensors(const Bundle &bundle, pbs_device device, int deviceId,
+                    const pbs_tensor *tensors, size_t numTensors,
+                    bool checkData, std::vector<Buffer> &buffers);
+
+/// Outputs have memory of their own: kernels read inputs while they write them.
+Status checkAliases(const Plan &plan, const std::vector<Buffer> &arguments);
+
 /// Checks `inputs` (and `outputs`, if any are given) against `bundle` and
 /// resolves every size. With `checkData` the addresses are checked too.
 Status resolveCall(const Bundle &bundle, pbs_device device,

@@ -44,6 +44,17 @@ Status createCUDAProgram(Bundle bundle, std::unique_ptr<pbs_program> &program);
 Status readStatus(const StatusBuffer &buffer, const int32_t *words,
                   size_t numWords);
 
+/// The device of a call is that of its first tensor.
+inline int getDeviceId(const pbs_tensor *tensors, size_t count) {
+  return tensors && count > 0 ? tensors[0].device_id : 0;
+}
+
+/// Checks `options`, which may be null, and copies what they say.
+Status readOptions(const pbs_run_options *options, pbs_run_options &result);
+
+/// Checks that the workspace of `options`, if there is one, has `bytes` bytes.
+Status checkWorkspace(const pbs_run_options &options, int64_t bytes);
+
 /// Sets the message of the calling thread and returns the code.
 pbs_status report(const Status &status);
 

@@ -82,7 +82,7 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
               threshold=0.9, top_k=None, permute=True, sharing="share_mean",
               proxy="last_rows", proxy_rows=128, proxy_seed=0,
               dense_below=None, return_lse=False, out=None, workspace=None,
-              num_threads=None):
+              num_threads=None, cu_seqlens_q=None, cu_seqlens_k=None):
     """Permuted block-sparse attention (PBS-Attn, arXiv 2510.21270).
 
     Args:
@@ -105,6 +105,11 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
         on a CPU), 0 for never.
       return_lse: return (output, lse), lse f32 [B, Hq, M], natural logarithm.
       out, workspace, num_threads: see Program.
+      cu_seqlens_q, cu_seqlens_k: where packed sequences begin in `q` and, by
+        default the same, in `k` and `v`: S + 1 integers on the host (a list, a
+        numpy array, a CPU tensor) from 0 to M and to N. Each sequence is computed
+        as if it were alone, bit for bit; short ones may be dense attention and
+        long ones the method (`dense_below`).
 
     Returns: [B, Hq, M, D] of the type of `q`.
     Raises: PbsError, of the subclass that says what is wrong.
@@ -117,7 +122,8 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
         dense_below=0 if dense_below is None else int(dense_below) or -1,
         outputs=_library.LSE if return_lse else 0)
     return program(q, k, v, out=_as_outputs(out), workspace=workspace,
-                   num_threads=num_threads)
+                   num_threads=num_threads, cu_seqlens_q=cu_seqlens_q,
+                   cu_seqlens_k=cu_seqlens_k)
 
 
 def dense_attention(q, k, v, *, causal=True, scale=None, return_lse=False,
@@ -125,72 +131,31 @@ def dense_attention(q, k, v, *, causal=True, scale=None, return_lse=False,
                     cu_seqlens_k=None):
     """Dense attention; arguments as in `attention`.
 
-    With `cu_seqlens_q`, int32 [S + 1], q, k and v of batch size 1 hold S
-    sequences one after the other: sequence s has the query rows from
-    cu_seqlens_q[s] to before cu_seqlens_q[s + 1], and the keys and values that
-    `cu_seqlens_k`, by default the same, says. A sequence sees itself only.
+    With `cu_seqlens_q`, S + 1 offsets, q, k and v hold S sequences one after
+    the other: sequence s has the query rows from cu_seqlens_q[s] to before
+    cu_seqlens_q[s + 1], and the keys and values that `cu_seqlens_k`, by default
+    the same, says. A sequence sees itself only. Offsets on the host are as in
+    `attention`. Offsets on CUDA (int32, both, batch size 1) are read by the one
+    kernel that computes all sequences.
     """
-    if cu_seqlens_q is not None:
-        return _packed_attention(
-            q, k, v, cu_seqlens_q,
-            cu_seqlens_q if cu_seqlens_k is None else cu_seqlens_k, causal,
-            scale, return_lse, out, num_threads)
-    if cu_seqlens_k is not None:
-        raise _library.InvalidArgumentError(
-            "cu_seqlens_k: expected cu_seqlens_q too")
-    program = _get_program(
-        **_get_sizes(q, k, v), kind=_library.DENSE, causal=int(causal),
-        scale=float(scale or 0), outputs=_library.LSE if return_lse else 0)
-    return program(q, k, v, out=_as_outputs(out), num_threads=num_threads)
-
-
-def _packed_attention(q, k, v, offsets_q, offsets_k, causal, scale, return_lse,
-                      out, num_threads):
-    """One launch on CUDA; on the CPU a run for each sequence."""
     sizes = _get_sizes(q, k, v)
-    if sizes["device"] == _library.CUDA:
-        program = _get_program(
-            **sizes, kind=_library.PACKED, causal=int(causal),
-            scale=float(scale or 0), outputs=_library.LSE if return_lse else 0)
-        return program(q, k, v, offsets_q, offsets_k, out=_as_outputs(out))
-    shape = _tensors.View("q", q).shape
-    offsets = []
-    for name, values, rows in (
-            ("cu_seqlens_q", offsets_q, shape[2]),
-            ("cu_seqlens_k", offsets_k, _tensors.View("k", k).shape[2])):
-        values = numpy.asarray(values)
-        if values.ndim != 1 or values.dtype != numpy.int32:
-            raise _library.InvalidArgumentError(
-                f"{name}: expected int32 [S + 1], got {values.dtype} "
-                f"{list(values.shape)}")
-        if values.size and (values[0] < 0 or values[-1] > rows or
-                            (numpy.diff(values) < 0).any()):
-            raise _library.InvalidArgumentError(
-                f"{name}: expected offsets from 0 to {rows} that do not "
-                f"decrease, got {values.tolist()}")
-        offsets.append(values)
-    if shape[0] != 1 or len(offsets[0]) != len(offsets[1]):
-        raise _library.InvalidArgumentError(
-            "expected packed sequences of batch size 1 and as many offsets for "
-            f"queries as for keys, got batch size {shape[0]}, "
-            f"{len(offsets[0])} and {len(offsets[1])} offsets")
-    if out is None:
-        out = [_tensors.allocate(q, shape, sizes["dtype"])]
-        if return_lse:
-            out.append(_tensors.allocate(q, shape[:3], _library.F32))
-    outputs = _as_outputs(out)
-    for rows, keys in zip(*(zip(o, o[1:]) for o in offsets)):
-        rows, keys = slice(*map(int, rows)), slice(*map(int, keys))
-        dense_attention(q[:, :, rows], k[:, :, keys], v[:, :, keys],
-                        causal=causal, scale=scale, return_lse=return_lse,
-                        out=tuple(x[:, :, rows] for x in outputs),
-                        num_threads=num_threads)
-    return tuple(outputs) if return_lse else outputs[0]
+    config = dict(causal=int(causal), scale=float(scale or 0),
+                  outputs=_library.LSE if return_lse else 0)
+    out = _as_outputs(out)
+    if cu_seqlens_q is None or _tensors.is_on_host(cu_seqlens_q):
+        program = _get_program(**sizes, kind=_library.DENSE, **config)
+        return program(q, k, v, out=out, num_threads=num_threads,
+                       cu_seqlens_q=cu_seqlens_q, cu_seqlens_k=cu_seqlens_k)
+    program = _get_program(**sizes, kind=_library.PACKED, **config)
+    return program(q, k, v, cu_seqlens_q,
+                   cu_seqlens_q if cu_seqlens_k is None else cu_seqlens_k,
+                   out=out)
 
 
 def sparse_attention(q, k, v, block_mask, *, key_positions=None, causal=True,
                      scale=None, block=128, segment=256, return_lse=False,
-                     out=None, num_threads=None, checked=True):
+                     out=None, workspace=None, num_threads=None, checked=True,
+                     cu_seqlens_q=None, cu_seqlens_k=None):
     """Attention over the key blocks that the caller lists.
 
     Args:
@@ -203,6 +168,9 @@ def sparse_attention(q, k, v, block_mask, *, key_positions=None, causal=True,
         which it is masked; keys have to stay inside segments of `segment` keys.
       checked: raise InvalidDataError for an index that is out of range or
         listed twice. Unchecked, such an entry has no defined effect.
+      cu_seqlens_q, cu_seqlens_k: as in `attention`. Mb is then the sum of the
+        sequences' numbers of query blocks, each rounded up, and lists and
+        `key_positions` count from the begin of a sequence.
 
     Returns: as `attention`. A row with no visible listed key is 0, its lse -inf.
     """
@@ -215,7 +183,9 @@ def sparse_attention(q, k, v, block_mask, *, key_positions=None, causal=True,
         segment=segment, has_positions=len(positions),
         outputs=_library.LSE if return_lse else 0)
     return program(q, k, v, *positions, *block_mask, out=_as_outputs(out),
-                   num_threads=num_threads, checked=checked)
+                   workspace=workspace, num_threads=num_threads,
+                   checked=checked, cu_seqlens_q=cu_seqlens_q,
+                   cu_seqlens_k=cu_seqlens_k)
 
 
 def permutation(q, k, *, causal=True, scale=None, segment=256,

@@ -84,6 +84,14 @@ class ArgumentInfo(_Sized):
                 ("rank", ctypes.c_int32)]
 
 
+class Packing(_Sized):
+    """pbs_packing."""
+    _fields_ = [("struct_size", ctypes.c_size_t),
+                ("num_sequences", ctypes.c_size_t),
+                ("query_offsets", ctypes.POINTER(ctypes.c_int64)),
+                ("key_offsets", ctypes.POINTER(ctypes.c_int64))]
+
+
 class RunOptions(_Sized):
     """pbs_run_options."""
     _fields_ = [("struct_size", ctypes.c_size_t), ("stream", ctypes.c_void_p),
@@ -165,6 +173,15 @@ def _declare(library):
         "pbs_program_report": (ctypes.c_char_p, [program]),
         "pbs_program_run": (ctypes.c_int, [
             program, tensors, size, ctypes.POINTER(RunOptions)]),
+        "pbs_program_packed_output_shape": (ctypes.c_int, [
+            program, tensors, size, ctypes.POINTER(Packing), size,
+            ctypes.POINTER(ctypes.c_int64)]),
+        "pbs_program_packed_workspace_size": (ctypes.c_int, [
+            program, tensors, size, ctypes.POINTER(Packing),
+            ctypes.POINTER(size)]),
+        "pbs_program_run_packed": (ctypes.c_int, [
+            program, tensors, size, ctypes.POINTER(Packing),
+            ctypes.POINTER(RunOptions)]),
         "pbs_program_compile": (ctypes.c_int, [
             ctypes.c_char_p, size, ctypes.POINTER(CompileOptions),
             ctypes.POINTER(program)]),

@@ -28,6 +28,16 @@ def make_compile_options(target=None, function=None, fuse=True, cache=True,
         pipeline_options=encode(pipeline_options))
 
 
+def _get_offsets(cu_seqlens_q, cu_seqlens_k):
+    """Offsets of packed sequences, None for tensors that are not packed."""
+    if cu_seqlens_q is not None:
+        return _tensors.Offsets(cu_seqlens_q, cu_seqlens_k)
+    if cu_seqlens_k is not None:
+        raise _library.InvalidArgumentError(
+            "cu_seqlens_k: expected cu_seqlens_q too")
+    return None
+
+
 class Program:
     """A compiled function of attention IR.
 
@@ -70,12 +80,20 @@ class Program:
         _library.check(_library.get().pbs_program_save(
             self._handle, os.fsencode(path)))
 
-    def workspace_size(self, *inputs):
-        """Bytes of workspace that a call with these inputs needs."""
-        tensors = _tensors.pack(self._view(inputs))
+    def workspace_size(self, *inputs, cu_seqlens_q=None, cu_seqlens_k=None):
+        """Bytes of workspace that a call with these arguments needs."""
+        views = self._view(inputs)
+        tensors = _tensors.pack(views)
         size = ctypes.c_size_t()
-        _library.check(_library.get().pbs_program_workspace_size(
-            self._handle, tensors, len(inputs), ctypes.byref(size)))
+        offsets = _get_offsets(cu_seqlens_q, cu_seqlens_k)
+        if offsets is None:
+            status = _library.get().pbs_program_workspace_size(
+                self._handle, tensors, len(inputs), ctypes.byref(size))
+        else:
+            status = _library.get().pbs_program_packed_workspace_size(
+                self._handle, tensors, len(inputs),
+                ctypes.byref(offsets.packing), ctypes.byref(size))
+        _library.check(status)
         return size.value
 
     def alternative(self, *inputs):
@@ -87,8 +105,16 @@ class Program:
         return name.value.decode(errors="replace")
 
     def __call__(self, *inputs, out=None, workspace=None, num_threads=None,
-                 checked=False):
+                 checked=False, cu_seqlens_q=None, cu_seqlens_k=None):
         """Runs the program.
+
+        With `cu_seqlens_q`, S + 1 integers on the host, the tensors hold S
+        sequences one after the other in dimension 2, and each is computed as if
+        it were alone, bit for bit: sequence s has the rows of the first input
+        from cu_seqlens_q[s] to before cu_seqlens_q[s + 1], those of the second
+        (keys) that `cu_seqlens_k`, by default the same, says, and of every
+        other tensor as many as it would have alone, from where the sequence
+        before ends.
 
         Args:
           inputs: tensors of numpy, torch or with `__dlpack__`, of any strides
@@ -100,11 +126,14 @@ class Program:
             program keeps one. Two calls at once must not share one.
           num_threads: CPU threads to use at most.
           checked: check the contents of lists, and wait for the result.
+          cu_seqlens_q, cu_seqlens_k: a list, a numpy array or a CPU tensor,
+            beginning with 0 and ending with the number of rows.
 
         Raises: PbsError, of the subclass that says what is wrong.
         """
         views = self._view(inputs)
-        outputs = (self._allocate(inputs, views) if out is None
+        offsets = _get_offsets(cu_seqlens_q, cu_seqlens_k)
+        outputs = (self._allocate(inputs, views, offsets) if out is None
                    else list(out))
         names = [a.name for a in self.arguments if a.is_output]
         if len(outputs) != len(names):
@@ -124,9 +153,15 @@ class Program:
             item = 2 if view.dtype_name in ("float16", "bfloat16") else 4
             options.workspace = view.data
             options.workspace_size = size * item
-        _library.check(_library.get().pbs_program_run(
-            self._handle, _tensors.pack(views), len(views),
-            ctypes.byref(options)))
+        tensors = _tensors.pack(views)
+        if offsets is None:
+            status = _library.get().pbs_program_run(
+                self._handle, tensors, len(views), ctypes.byref(options))
+        else:
+            status = _library.get().pbs_program_run_packed(
+                self._handle, tensors, len(views),
+                ctypes.byref(offsets.packing), ctypes.byref(options))
+        _library.check(status)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _view(self, inputs):
@@ -138,7 +173,7 @@ class Program:
         return [_tensors.View(f"argument '{argument.name}'", tensor)
                 for argument, tensor in zip(arguments, inputs)]
 
-    def _allocate(self, inputs, views):
+    def _allocate(self, inputs, views, offsets):
         if (views and views[0].device == _library.CUDA
                 and not _tensors.is_torch(inputs[0])):
             raise _library.InvalidArgumentError(
@@ -149,8 +184,14 @@ class Program:
         for i in range(self._num_inputs, len(self.arguments)):
             argument = self.arguments[i]
             shape = (ctypes.c_int64 * argument.rank)()
-            _library.check(_library.get().pbs_program_output_shape(
-                self._handle, tensors, len(views), i, shape))
+            if offsets is None:
+                status = _library.get().pbs_program_output_shape(
+                    self._handle, tensors, len(views), i, shape)
+            else:
+                status = _library.get().pbs_program_packed_output_shape(
+                    self._handle, tensors, len(views),
+                    ctypes.byref(offsets.packing), i, shape)
+            _library.check(status)
             outputs.append(_tensors.allocate(
                 inputs[0], tuple(shape), _DTYPE_NAMES.index(argument.dtype)))
         return outputs

@@ -46,7 +46,9 @@ class View:
         else:
             raise TypeError(f"{name}: expected a numpy array, a torch tensor or "
                             f"an object with __dlpack__, got {type(tensor)}")
-        if len(self.shape) > 0 and self.shape[-1] > 1 and self.strides[-1] != 1:
+        # numpy gives empty arrays strides of 0, which nothing is read by.
+        if (len(self.shape) > 0 and self.shape[-1] > 1 and 0 not in self.shape
+                and self.strides[-1] != 1):
             raise _library.InvalidArgumentError(
                 f"{name}: expected a contiguous last dimension, got strides "
                 f"{self.strides}")
@@ -142,6 +144,56 @@ def pack(views):
     return tensors
 
 
+
+class Offsets:
+    """Where packed sequences begin, in the memory of the host.
+
+    `packing` is the pbs_packing of cu_seqlens_q and cu_seqlens_k, which are
+    lists, numpy arrays or tensors on the CPU; it refers to `self`.
+    """
+
+    def __init__(self, cu_seqlens_q, cu_seqlens_k):
+        self._arrays = [
+            self._read("cu_seqlens_q", cu_seqlens_q),
+            self._read("cu_seqlens_k", cu_seqlens_q if cu_seqlens_k is None
+                       else cu_seqlens_k)]
+        sizes = [len(array) for array in self._arrays]
+        if sizes[0] != sizes[1]:
+            raise _library.InvalidArgumentError(
+                "cu_seqlens_k: expected as many sequences as cu_seqlens_q, got "
+                f"{sizes[1]} and {sizes[0]} offsets")
+        self.packing = _library.Packing(
+            num_sequences=sizes[0] - 1,
+            query_offsets=self._get_pointer(0), key_offsets=self._get_pointer(1))
+
+    @staticmethod
+    def _read(name, values):
+        if not is_on_host(values):
+            raise _library.InvalidArgumentError(
+                f"{name}: expected offsets in the memory of the host (a list, a "
+                "numpy array, a CPU tensor), got a tensor on a device: lengths "
+                "decide what is launched, and reading them from the device would "
+                "wait for it")
+        array = numpy.asarray(values)
+        if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+            raise _library.InvalidArgumentError(
+                f"{name}: expected integers [S + 1], got {array.dtype} "
+                f"{list(array.shape)}")
+        return numpy.ascontiguousarray(array, "int64")
+
+    def _get_pointer(self, index):
+        return self._arrays[index].ctypes.data_as(
+            ctypes.POINTER(ctypes.c_int64))
+
+
+def is_on_host(tensor):
+    """False for a tensor in the memory of a device."""
+    if is_torch(tensor):
+        return tensor.device.type == "cpu"
+    if isinstance(tensor, numpy.ndarray):
+        return True
+    get_device = getattr(tensor, "__dlpack_device__", None)
+    return get_device is None or get_device()[0] == _library.CPU
 
 
 def is_torch(tensor):

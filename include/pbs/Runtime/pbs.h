@@ -163,6 +163,49 @@ PBS_API pbs_status pbs_program_run(pbs_program_t program,
                                    size_t num_arguments,
                                    const pbs_run_options *options);
 
+/** Where the sequences of packed tensors begin. A call of a program with packed
+ * tensors gives for each sequence, bit for bit, what a call with that sequence
+ * alone gives; each takes the plan that its own lengths choose.
+ *
+ * Dimension 2 of every tensor, its rows, holds the sequences one after the
+ * other. Input 0 has the queries' rows and input 1 the keys'. A sequence has in
+ * every other tensor as many rows as it would have alone, so that they begin
+ * where those of the sequences before it end: as many as queries (output, LSE),
+ * as keys (v, positions, importance), or as query blocks, the last of each
+ * sequence rounded up (count, index, block list, scores). An output's other
+ * dimensions are those of the sequence that needs most; what a shorter one does
+ * not need stays as it was. Every other dimension is that of one sequence. */
+typedef struct pbs_packing {
+  size_t struct_size;
+  size_t num_sequences;
+  /** In the memory of the host, num_sequences + 1 each: 0, where the others
+   * begin, and the number of rows. Equal neighbours: an empty sequence. */
+  const int64_t *query_offsets;
+  const int64_t *key_offsets;
+} pbs_packing;
+
+/** Shape of an output of pbs_program_run_packed; otherwise as
+ * pbs_program_output_shape. */
+PBS_API pbs_status pbs_program_packed_output_shape(
+    pbs_program_t program, const pbs_tensor *inputs, size_t num_inputs,
+    const pbs_packing *packing, size_t index, int64_t *shape);
+/** Bytes of workspace that pbs_program_run_packed needs: as many as the
+ * sequence that needs most, since one runs after the other. */
+PBS_API pbs_status pbs_program_packed_workspace_size(pbs_program_t program,
+                                                     const pbs_tensor *inputs,
+                                                     size_t num_inputs,
+                                                     const pbs_packing *packing,
+                                                     size_t *bytes);
+/** Runs a program on each sequence of packed tensors, in order; otherwise as
+ * pbs_program_run, with one check of all sequences before the first runs. CUDA:
+ * the launches of all of them are enqueued on the stream. For tensors of rank 3
+ * and more; not for PBS_ATTENTION_PACKED, whose offsets are on the device. */
+PBS_API pbs_status pbs_program_run_packed(pbs_program_t program,
+                                          const pbs_tensor *arguments,
+                                          size_t num_arguments,
+                                          const pbs_packing *packing,
+                                          const pbs_run_options *options);
+
 /*===----------------------------------------------------------------------===*\
 |* Compilation (in libpbs; the bare runtime answers PBS_UNSUPPORTED)          *|
 \*===----------------------------------------------------------------------===*/
