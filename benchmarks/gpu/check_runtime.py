@@ -195,6 +195,71 @@ def check_packed(cases=PACKED):
                    "NaN of a sequence reached another")
 
 
+def check_packed_alone(lengths_q=(130, 0, 1, 3000, 9000, 70),
+                       lengths_k=(301, 40, 130, 3000, 9000, 0)):
+    """Packed sequences of the method, of lists and of dense attention have the
+    bits that each has alone, also from a graph."""
+    begins = [torch.tensor([0, *n]).cumsum(0).tolist()
+              for n in (lengths_q, lengths_k)]
+    offsets = dict(cu_seqlens_q=begins[0], cu_seqlens_k=begins[1])
+    parts = [(slice(a, b), slice(c, d)) for a, b, c, d in zip(
+        begins[0], begins[0][1:], begins[1], begins[1][1:])]
+    for dtype, dim in ((torch.bfloat16, 128), (torch.float16, 64)):
+        q, k, v = make(1, 8, 2, begins[0][-1], begins[1][-1], dim, dtype)
+        sparse = [make_sparse(1, 8, 2, m, n, dim, dtype, seed=s)[2:4]
+                  for s, (m, n) in enumerate(zip(lengths_q, lengths_k))]
+        positions = [x for x, _ in sparse]
+        masks = [x for _, x in sparse]
+        width = max(x.shape[3] for x in masks)
+
+        def to_lists(mask):
+            return (mask.sum(-1, dtype=torch.int32),
+                    torch.argsort((~mask).int(), dim=-1, stable=True).int())
+
+        lists = to_lists(torch.cat([torch.nn.functional.pad(
+            x, (0, width - x.shape[3])) for x in masks], 2))
+        packed_positions = torch.cat(positions, 2)
+        for causal in (True, False):
+            options = dict(causal=causal, return_lse=True)
+            calls = {
+                "method": lambda i, *x, **y: pbs_mlir.attention(
+                    *x, **y, **options),
+                "method, never dense": lambda i, *x, **y: pbs_mlir.attention(
+                    *x, **y, **options, dense_below=0),
+                "dense": lambda i, *x, **y: pbs_mlir.dense_attention(
+                    *x, **y, **options),
+                "lists": lambda i, *x, **y: pbs_mlir.sparse_attention(
+                    *x, lists if i is None else to_lists(masks[i]), **y,
+                    **options, checked=False, key_positions=(
+                        packed_positions if i is None else positions[i])),
+            }
+            for kind, call in calls.items():
+                name = f"packed {kind} {dtype} D={dim} causal={causal}"
+                out = (torch.full_like(q, torch.nan),
+                       torch.full(q.shape[:3], torch.nan, device="cuda"))
+                call(None, q, k, v, out=out, **offsets)
+                alone = [call(i, q[:, :, rows], k[:, :, keys], v[:, :, keys])
+                         for i, (rows, keys) in enumerate(parts)]
+                torch.cuda.synchronize()
+                expected = [torch.cat(x, 2) for x in zip(*alone)]
+                expect(name, all(map(torch.equal, out, expected)),
+                       "not what each sequence gives alone")
+                stream = torch.cuda.Stream()
+                with torch.cuda.stream(stream):
+                    call(None, q, k, v, out=out, **offsets)
+                    torch.cuda.synchronize()
+                    graph = torch.cuda.CUDAGraph()
+                    with torch.cuda.graph(graph, stream=stream):
+                        call(None, q, k, v, out=out, **offsets)
+                for x in out:
+                    x.fill_(torch.nan)
+                graph.replay()
+                torch.cuda.synchronize()
+                expect(name, all(map(torch.equal, out, expected)),
+                       "a graph gives something else")
+                results.setdefault("packed_alone", []).append(name)
+
+
 def check_devices():
     """A program on every device, also from several threads at once."""
     count = torch.cuda.device_count()
@@ -446,15 +511,18 @@ def main():
             q, pk, pv, blocks, key_positions=positions, return_lse=True,
             out=out), *reference(q, k, v, True, mask))
         check_packed(PACKED[:1])
+        check_packed_alone((130, 0, 70), (301, 40, 0))
     elif args.devices:
         check_devices()
     elif args.packed:
         check_packed()
+        check_packed_alone()
         time_packed(args.rounds)
     else:
         check_dense()
         check_sparse()
         check_packed()
+        check_packed_alone()
         check_devices()
         check_errors()
         check_graph_and_threads()

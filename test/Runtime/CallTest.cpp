@@ -298,6 +298,63 @@ TEST_F(CallTest, Queries) {
             std::string::npos);
 }
 
+/// The sample plan with a batch and a head: x, y and z have rows in
+/// dimension 2.
+static Bundle makePackedBundle() {
+  Bundle bundle = makeSampleBundle();
+  Plan &plan = bundle.plans[0].plan;
+  for (Argument &argument : plan.arguments)
+    argument.dims.insert(argument.dims.begin(), 2, Expr::constant(1));
+  for (Symbol &symbol : plan.symbols)
+    symbol.dim = 2;
+  // The kernel reads tensors of rank 2; what is checked here comes before it.
+  plan.steps.pop_back();
+  return bundle;
+}
+
+TEST_F(CallTest, PackedCallErrorsAreNamed) {
+  int64_t offsets[3] = {0, 2, kRows};
+  pbs_packing packing = {sizeof(packing), 2, offsets, offsets};
+  auto runPacked = [&] {
+    return pbs_program_run_packed(program, tensors, 3, &packing, &options);
+  };
+  EXPECT_EQ(runPacked(), PBS_UNSUPPORTED);
+  EXPECT_STREQ(pbs_last_error(),
+               "argument 'x': expected a rank of at least 3 for packed "
+               "sequences, got a program in which it is 2");
+  pbs_program_destroy(program);
+  ASSERT_EQ(load(makePackedBundle()), PBS_OK) << pbs_last_error();
+  int64_t wide[4] = {1, 1, kRows, 4}, narrow[3] = {1, 1, kRows};
+  tensors[0].rank = tensors[1].rank = 4;
+  tensors[0].shape = tensors[1].shape = wide;
+  tensors[2].rank = 3;
+  tensors[2].shape = narrow;
+  EXPECT_EQ(runPacked(), PBS_OK) << pbs_last_error();
+  auto expectError = [&](const char *message) {
+    EXPECT_EQ(runPacked(), PBS_INVALID_ARGUMENT);
+    EXPECT_STREQ(pbs_last_error(), message);
+  };
+  // The plan takes lengths that are multiples of 2, in each sequence.
+  offsets[1] = 3;
+  expectError("sequence 0: expected the length of x to be a multiple of 2, got "
+              "3 and 2");
+  offsets[1] = 8;
+  expectError("query_offsets: expected offsets that do not decrease, got 8 and "
+              "then 6 at 2");
+  offsets[1] = 2;
+  packing.struct_size = 8;
+  expectError("expected struct_size 32, got 8");
+  packing.struct_size = sizeof(packing);
+  packing.key_offsets = nullptr;
+  expectError("key_offsets: expected 3 offsets, got null");
+  EXPECT_EQ(pbs_program_run_packed(program, tensors, 3, nullptr, &options),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected offsets of sequences, got null");
+  EXPECT_EQ(pbs_program_run_packed(nullptr, tensors, 3, &packing, &options),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected a program, got null");
+}
+
 TEST_F(CallTest, GuardsChooseThePlan) {
   Bundle bundle = makeSampleBundle();
   // Lengths up to 2 have a plan of their own that launches nothing.
