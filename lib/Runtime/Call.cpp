@@ -7,6 +7,8 @@
 
 #include "Call.h"
 #include <algorithm>
+#include <cstdlib>
+#include <numeric>
 
 using namespace pbs::runtime;
 
@@ -57,6 +59,26 @@ getRowMajorStrides(const std::vector<int64_t> &shape) {
 
 static const char *nameOf(pbs_device device) {
   return device == PBS_CPU ? "the CPU" : device == PBS_CUDA ? "CUDA" : "?";
+}
+
+/// Two elements of an output that differ in two dimensions have addresses of
+/// their own: strides s and t lead to the same place after t / gcd(s, t) and
+/// s / gcd(s, t) steps.
+static Status checkOverlap(const std::string &name, const Buffer &buffer) {
+  for (size_t i = 0; i < buffer.shape.size(); ++i)
+    for (size_t j = i + 1; j < buffer.shape.size(); ++j) {
+      int64_t divisor = std::gcd(buffer.strides[i], buffer.strides[j]);
+      if (divisor != 0 &&
+          std::abs(buffer.strides[j]) / divisor < buffer.shape[i] &&
+          std::abs(buffer.strides[i]) / divisor < buffer.shape[j])
+        return invalidArgument(
+            name + "expected an output without overlap, got strides " +
+            std::to_string(buffer.strides[i]) + " and " +
+            std::to_string(buffer.strides[j]) + " in dimensions " +
+            std::to_string(i) + " and " + std::to_string(j) + " of shape " +
+            formatShape(buffer.shape.data(), buffer.shape.size()));
+    }
+  return {};
 }
 
 /// Checks what does not depend on other arguments.
@@ -113,6 +135,10 @@ static Status checkTensor(const Argument &argument, const pbs_tensor &tensor,
                              "stride 0 in dimension " +
                              std::to_string(i));
   }
+
+  if (argument.isOutput && bytes > 0)
+    if (Status status = checkOverlap(name, buffer); !status.ok())
+      return status;
 
   buffer.data = tensor.data;
   if (!checkData || bytes == 0)

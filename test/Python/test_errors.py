@@ -120,3 +120,25 @@ def test_full_disk_leaves_nothing(tmp_path):
     assert not list((tmp_path / "cache").glob("*.pbs*"))
     q, k, v = make()
     assert program(q, k, v).shape == q.shape
+
+
+def test_outputs_that_overlap_are_refused():
+    q, k, v = make(queries=60, keys=60)
+    memory = numpy.zeros(4 * 60 * 64, "float32")
+
+    def view(*strides):
+        return numpy.lib.stride_tricks.as_strided(
+            memory, q.shape, [4 * s for s in strides])
+
+    for strides, match in (
+            ((0, 0, 64, 1), "stride 0 in dimension 1"),
+            ((0, 3840, 63, 1), "strides 63 and 1 in dimensions 2 and 3"),
+            ((0, 128, 64, 1), "strides 128 and 64 in dimensions 1 and 2 of "
+             "shape 1x4x60x64")):
+        with pytest.raises(pbs_mlir.InvalidArgumentError,
+                           match="'output': expected an output without overlap, "
+                           "got " + match):
+            pbs_mlir.dense_attention(q, k, v, out=view(*strides))
+    # A stride that is never taken, and heads inside of rows.
+    for strides in ((7, 3840, 64, 1), (0, 64, 256, 1)):
+        pbs_mlir.dense_attention(q, k, v, out=view(*strides))
