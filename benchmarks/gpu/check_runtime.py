@@ -217,7 +217,7 @@ def check_packed_alone(lengths_q=(130, 0, 1, 3000, 9000, 70),
                     torch.argsort((~mask).int(), dim=-1, stable=True).int())
 
         lists = to_lists(torch.cat([torch.nn.functional.pad(
-            x, (0, width - x.shape[3])) for x in masks], 2))
+            x.int(), (0, width - x.shape[3])) for x in masks], 2).bool())
         packed_positions = torch.cat(positions, 2)
         for causal in (True, False):
             options = dict(causal=causal, return_lse=True)
