@@ -31,6 +31,9 @@
   X(MissingProxyFence, "missing-proxy-fence",                                  \
     "Written through the generic proxy and used through the async proxy, "     \
     "ordered but without fence.proxy.async between.")                          \
+  X(MissingWait, "missing-wait",                                               \
+    "An mbarrier completes a phase although nobody has waited for the one "    \
+    "before (synccheck calls it a missing wait).")                             \
   X(MissingWgmmaFence, "missing-wgmma-fence",                                  \
     "A wgmma uses a register that was accessed after the last wgmma.fence.")   \
   X(NotUniform, "not-uniform",                                                 \

@@ -109,7 +109,8 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
   }
 
   /// Waits for the copy, clears the rows from `rows` on and says that the slot
-  /// is full. The barrier of the copy is back in its first phase afterwards.
+  /// is full. The barrier of the copy is back in its first phase afterwards,
+  /// and both of its phases were waited for.
   void clearRows(KernelBuilder &b, ConversionPatternRewriter &rewriter,
                  RingPushOp op, Slot &slot, Value isCut, Value rows) const {
     Location loc = op.getLoc();
@@ -136,8 +137,9 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
           });
       // wgmma reads through the async proxy (PTX ISA, "Async proxy").
       b.fenceProxyAsync();
-      b.syncWarp();
       b.mbarArriveIf(copied, kernel.elected);
+      b.mbarWait(copied, b.c32(1));
+      b.syncWarp();
       b.mbarArriveIf(full, kernel.elected);
       scf::YieldOp::create(rewriter, loc);
     });

@@ -184,7 +184,8 @@ tile.func @behind_product(%keys: !q) attributes {config = #two} {
 // -----
 
 // A tile of which rows are cleared arrives at a barrier of its own, where one
-// warp waits, clears and says that the slot is full.
+// warp waits, clears and says that the slot is full. It arrives there once more
+// and waits for that too, which leaves the barrier in its first phase.
 #two = #tile.config<consumers = 2, specialize = true, stages = 1,
   overlap = false, pingPong = false, schedule = single, producerRegisters = 40,
   consumerRegisters = 232>
@@ -199,8 +200,9 @@ tile.func @behind_product(%keys: !q) attributes {config = #two} {
 // CHECK: try_wait.parity %[[COPIED]],
 // CHECK: st.shared.v4.b32
 // CHECK: nvvm.fence.proxy
-// CHECK: nvvm.bar.warp.sync
 // CHECK: mbarrier.arrive{{.*}}(%[[COPIED]]
+// CHECK: try_wait.parity %[[COPIED]],
+// CHECK: nvvm.bar.warp.sync
 // CHECK: mbarrier.arrive{{.*}}(%[[FULL]]
 tile.func @cleared(%keys: !q) attributes {config = #two} {
   %ring = tile.ring_create : !ring

@@ -212,6 +212,13 @@ static void completePhase(Cta &cta, MBarrier &barrier) {
                   std::to_string(barrier.phase) + " before warp " +
                   std::to_string(warp.index) + " has seen phase " +
                   std::to_string(barrier.phase - 1));
+  if (barrier.phase && !barrier.isSeen)
+    fault(Kind::MissingWait, "the mbarrier at " + hex(barrier.address) +
+                                 " completes phase " +
+                                 std::to_string(barrier.phase) +
+                                 " although nobody has waited for phase " +
+                                 std::to_string(barrier.phase - 1));
+  barrier.isSeen = false;
   ++barrier.phase;
   barrier.pending = barrier.count;
   barrier.arriving.set(kBarrierAgent + barrier.index,
@@ -369,6 +376,7 @@ static void execMBarrierWait(Warp &w, const Inst &i, uint32_t m) {
         isParity ? (barrier.phase & 1) != phase : barrier.phase > phase;
     if (complete) {
       done |= 1u << l;
+      barrier.isSeen = true;
       if (&barrier != last) {
         w.clocks.join(barrier.done);
         if (!retried)

@@ -107,6 +107,9 @@ std::map<std::string, Snippet> getPrograms() {
                64)},
       {"missing-proxy-fence",
        program(without(kBulkStore, "fence.proxy.async.shared::cta;"))},
+      {"missing-wait",
+       program(kInit + "mbarrier.arrive.shared.b64 _, [smem];"
+                       "mbarrier.arrive.shared.b64 _, [smem];")},
       {"missing-wgmma-fence",
        program(without(kProduct, "wgmma.fence.sync.aligned;"), 128)},
       {"not-uniform", program("bar.sync %lane, 32;")},
@@ -145,6 +148,7 @@ std::map<std::string, Snippet> getPrograms() {
       {"wrong-phase",
        program(kInit + "mbarrier.init.shared.b64 [smem+8], 1;"
                        "mbarrier.arrive.shared.b64 _, [smem];"
+                       "mbarrier.test_wait.parity.shared.b64 %p1, [smem], 0;"
                        "mbarrier.arrive.shared.b64 %d0, [smem];"
                        "mbarrier.test_wait.shared.b64 %p1, [smem+8], %d0;")},
       {"wrong-register-count",

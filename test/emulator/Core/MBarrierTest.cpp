@@ -96,6 +96,21 @@ TEST(MBarrier, ReportsAPhaseThatAWaiterMisses) {
   EXPECT_EQ(snippet.run().report.kind, "missed-phase");
 }
 
+TEST(MBarrier, EachPhaseButTheLastIsWaitedFor) {
+  const std::string one = "setp.ne.u32 %p0, %me, 0; @%p0 ret;"
+                          "mbarrier.init.shared.b64 [smem], 1;";
+  const std::string arrive = "mbarrier.arrive.shared.b64 _, [smem];";
+  const std::string seeFirst =
+      "mbarrier.test_wait.parity.shared.b64 %p1, [smem], 0;";
+  EXPECT_EQ(kindOf(one + arrive), "");
+  EXPECT_EQ(kindOf(one + arrive + seeFirst + arrive), "");
+  EXPECT_EQ(kindOf(one + arrive + arrive), "missing-wait");
+  // That a phase is not yet complete says nothing about its end.
+  EXPECT_EQ(kindOf(one + seeFirst + arrive + arrive), "missing-wait");
+  // Seen once, the second phase is not.
+  EXPECT_EQ(kindOf(one + arrive + seeFirst + arrive + arrive), "missing-wait");
+}
+
 /// One thread copies 64 words to shared memory; all read them.
 static const std::string kBulkLoad = R"(
   setp.eq.u32 %p0, %me, 0; mov.b32 %r9, smem; mul.lo.s32 %r8, %me, 4;

@@ -166,6 +166,7 @@ struct MBarrier {
   uint32_t count = 0, pending = 0;
   int64_t bytes = 0;   ///< that the current phase still waits for
   uint64_t phase = 0;  ///< phases completed
+  bool isSeen = false; ///< somebody has seen that the last phase completed
   bool fenced = false; ///< its initialisation is visible to the async proxy
   unsigned initWarp = 0;
   unsigned inFlight = 0; ///< copies that will complete on it
