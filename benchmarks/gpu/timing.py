@@ -3,11 +3,12 @@
 """Interleaved timing of several callables on one GPU.
 
 The chip throttles on power, so what is compared is timed in turns: every round runs
-each contender once, in rotating order, and ratios are taken inside a round.
+each contender once, in an order of its own, and ratios are taken inside a round.
 """
 import datetime
 import os
 import platform
+import random
 import subprocess
 import sys
 import time
@@ -71,10 +72,11 @@ def interval(values):
 def compare(contenders, rounds, min_ms=2.0, warmup=2, deadline=None):
     """Times the contenders (name -> callable) in turns; the first is ours.
 
-    After `deadline`, of time.time(), no round begins but the first three.
+    The order of each round is drawn anew: a GPU that the one before has heated runs
+    slower. After `deadline`, of time.time(), no round begins but the first three.
     Returns name -> {ms, ms_low, ms_high, min_ms, rounds and, for the others, ratio
     with its 95 % interval: their time over ours inside a round}."""
-    names, repeats = list(contenders), {}
+    names, repeats, order = list(contenders), {}, random.Random(0)
 
     def once(name, count):
         begin = torch.cuda.Event(enable_timing=True)
@@ -96,8 +98,7 @@ def compare(contenders, rounds, min_ms=2.0, warmup=2, deadline=None):
     for r in range(rounds):
         if r >= 3 and deadline is not None and time.time() > deadline:
             break
-        shift = r % len(names)
-        for name in names[shift:] + names[:shift]:
+        for name in order.sample(names, len(names)):
             times[name].append(once(name, repeats[name]))
     ours, result = times[names[0]], {}
     for name in names:
