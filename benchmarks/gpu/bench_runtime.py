@@ -16,7 +16,9 @@
   density    the same for 0 to 100 %
   uneven     lists whose rows differ (block_lists.py says how), beside lists with as
              many blocks of which each row has its share: where work is divided well,
-             a listed block takes as long in both
+             a listed block takes as long in both, and the blocks of the grid end at
+             the same time: from code that writes when each ran comes the tail,
+             (latest end - mean end) / (latest end - first begin)
 
 Contenders are torch's scaled_dot_product_attention by cuDNN (cudnn) and by
 FlashAttention 2 (flash), FlashAttention 4 (fa4), FlexAttention (flex), the published
@@ -38,7 +40,7 @@ from contenders import (BLOCK, SEGMENT, Flex, add_tflops, dense_tiles, fa4_dense
                         fa4_lists, published_triton, sdpa, segment_positions,
                         tensors, try_contender)
 from report import Report, add_arguments, names, numbers
-from timing import compare, heat
+from timing import compare, heat, interval, median
 
 SCHEDULES = {
     "all": "",
@@ -140,6 +142,32 @@ class Ours:
         return differences
 
 
+def grid_times(program, inputs, out, count=15):
+    """When the blocks of the grid of the attention kernel ran, from `count` calls of
+    a program that was compiled with trace=1: for each the tail (see above) and the
+    milliseconds from the first begin to the latest end."""
+    workspace = torch.zeros(-(-program.workspace_size(*inputs) // 8) * 2,
+                            dtype=torch.int32, device="cuda")
+    traces = [trace for trace in program.traces(*inputs)
+              if "attention" in trace.kernel]
+    if len(traces) != 1:
+        raise RuntimeError(f"expected one kernel of attention, got {traces}")
+    first = traces[0].offset // 8
+    tails, spans = [], []
+    for call in range(count + 2):
+        program(*inputs, out=out, workspace=workspace, checked=False)
+        torch.cuda.synchronize()
+        # Two calls warm up.
+        if call < 2:
+            continue
+        begin, end, _ = workspace.view(torch.int64)[
+            first:first + 3 * traces[0].num_blocks].view(-1, 3).unbind(1)
+        span = int(end.max() - begin.min())
+        tails.append(float((end.max() - end).double().mean()) / span)
+        spans.append(span / 1e6)
+    return tails, spans
+
+
 class Bench:
     """The suites: each is a list of cases, labels and a function."""
 
@@ -159,6 +187,13 @@ class Bench:
     @functools.lru_cache(maxsize=None)
     def compile(self, suite, make_ir, *arguments):
         return Ours(self.pipelines, make_ir(*arguments))
+
+    @functools.lru_cache(maxsize=None)
+    def compile_traced(self, make_ir, *arguments):
+        """The first pipeline, with code that writes when blocks ran."""
+        options = next(iter(self.pipelines.values()))
+        return pbs_mlir.compile(make_ir(*arguments), target="sm_90a",
+                                pipeline_options=f"{options} trace=1".strip())
 
     def compare(self, table):
         return compare(table, self.args.rounds or 15, self.args.min_ms,
@@ -269,10 +304,19 @@ class Bench:
         even, _ = even_lists(int(mask.sum()), 32, n, seed=n)
         tiles = {"uneven": int(mask.sum()), "even": int(even.sum())}
         table, missing = {}, dict(ours.missing)
+        traced, grid = self.compile_traced(lists_ir, 32, 8, 128), {}
         for name, lists in (("uneven", mask), ("even", even)):
             programs = {}
-            ours.add_to(programs, (q, k, v, positions, *make_lists(lists)), o, lse)
+            inputs = (q, k, v, positions, *make_lists(lists))
+            ours.add_to(programs, inputs, o, lse)
             table[name] = next(iter(programs.values()))
+            expected = o.clone()
+            tails, spans = grid_times(traced, inputs, (o, lse))
+            if not torch.equal(o, expected):
+                raise RuntimeError("the code that writes times computes other bits")
+            low, high = interval(tails)
+            grid[name] = dict(tail=median(tails), tail_low=low, tail_high=high,
+                              tail_max=max(tails), span_ms=median(spans))
         result = self.compare(table)
         add_tflops(result, tiles["uneven"], 128, even=tiles["even"])
         for name, entry in result.items():
@@ -282,7 +326,8 @@ class Bench:
                     longest_over_mean=float(rows.max() / rows.mean()),
                     per_block_over_even=(result["uneven"]["ns_per_block"]
                                          / result["even"]["ns_per_block"]),
-                    results=result, missing=missing)
+                    tail=grid["uneven"]["tail"], even_tail=grid["even"]["tail"],
+                    grid=grid, results=result, missing=missing)
 
 
 def main():

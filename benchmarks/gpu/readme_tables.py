@@ -182,12 +182,13 @@ def types(results):
 
 def uneven(results):
     head = ("lists", "tokens", "longest row over mean", "time of a listed block",
-            "in even rows", "ratio")
+            "in even rows", "ratio", "tail")
     return head, [(case["case"], tokens(case["n"]),
                    f"{case['longest_over_mean']:.1f}",
                    *(f"{case['results'][name]['ns_per_block']:.2f} ns"
                      for name in ("uneven", "even")),
-                   f"{case['per_block_over_even']:.3f}x")
+                   f"{case['per_block_over_even']:.3f}x",
+                   f"{100 * case['tail']:.1f} %" if "tail" in case else MISSING)
                   for case in of(cases(results, "runtime_uneven_h100.json"),
                                  suite="uneven")]
 

@@ -162,6 +162,23 @@ public:
     return name;
   }
 
+  /// What the launches of a run leave in the workspace that it is given, if the
+  /// program was compiled with the pipeline option "trace=1".
+  std::vector<pbs_trace_info>
+  getTraces(const std::vector<Tensor> &inputs) const {
+    std::vector<pbs_tensor> tensors = convert(inputs);
+    size_t count;
+    Error::check(
+        pbs_program_num_traces(handle, tensors.data(), tensors.size(), &count));
+    std::vector<pbs_trace_info> traces(count);
+    for (size_t i = 0; i < count; ++i) {
+      traces[i].struct_size = sizeof(traces[i]);
+      Error::check(pbs_program_trace(handle, tensors.data(), tensors.size(), i,
+                                     &traces[i]));
+    }
+    return traces;
+  }
+
   /// Runs the program on all inputs and then all outputs.
   void operator()(const std::vector<Tensor> &arguments,
                   const RunOptions &options = {}) const {

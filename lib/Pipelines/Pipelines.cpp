@@ -108,8 +108,10 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   kernels.addPass(tile::createAllocateSharedPass());
 }
 
-void pbs::buildTileCodeStage(OpPassManager &pm) {
-  pm.addPass(tile::createConvertTileToNVVMPass());
+void pbs::buildTileCodeStage(OpPassManager &pm, bool trace) {
+  tile::ConvertTileToNVVMPassOptions options;
+  options.trace = trace;
+  pm.addPass(tile::createConvertTileToNVVMPass(options));
 }
 
 void pbs::buildNVVMCodeStage(OpPassManager &pm) {
@@ -124,7 +126,7 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   buildPlanStage(pm);
   buildTileStage(pm);
   buildTileScheduleStage(pm, options);
-  buildTileCodeStage(pm);
+  buildTileCodeStage(pm, options.trace);
   buildNVVMCodeStage(pm);
 }
 

@@ -16,7 +16,7 @@ using namespace pbs::runtime;
 
 namespace {
 constexpr char kMagic[8] = {'P', 'B', 'S', 'B', 'N', 'D', 'L', '\n'};
-constexpr uint32_t kFormatVersion = 3;
+constexpr uint32_t kFormatVersion = 4;
 /// Magic, format version, size of the content, CRC-32 of the content.
 constexpr size_t kHeaderSize = sizeof(kMagic) + 4 + 8 + 4;
 
@@ -197,6 +197,7 @@ struct Describe {
       s.number(status.workspace);
       s.list(status.messages, [](S &s, std::string &m) { s.string(m); });
     });
+    s.list(plan.traces, [](S &s, uint32_t &trace) { s.number(trace); });
   }
   template <typename S>
   static void bundle(S &s, Bundle &bundle) {

@@ -257,6 +257,47 @@ extern "C" pbs_status pbs_program_alternative(pbs_program_t program,
   return PBS_OK;
 }
 
+extern "C" pbs_status pbs_program_num_traces(pbs_program_t program,
+                                             const pbs_tensor *inputs,
+                                             size_t num_inputs, size_t *count) {
+  Call call;
+  if (Status status = resolveInputs(program, inputs, num_inputs, call);
+      !status.ok())
+    return report(status);
+  if (!count)
+    return fail(PBS_INVALID_ARGUMENT, "expected a place for a number, got "
+                                      "null");
+  *count = call.plan->traces.size();
+  return PBS_OK;
+}
+
+extern "C" pbs_status pbs_program_trace(pbs_program_t program,
+                                        const pbs_tensor *inputs,
+                                        size_t num_inputs, size_t index,
+                                        pbs_trace_info *info) {
+  Call call;
+  if (Status status = resolveInputs(program, inputs, num_inputs, call);
+      !status.ok())
+    return report(status);
+  if (!info)
+    return fail(PBS_INVALID_ARGUMENT, "expected a place for a trace, got null");
+  if (info->struct_size < sizeof(pbs_trace_info))
+    return fail(PBS_INVALID_ARGUMENT,
+                "expected struct_size " +
+                    std::to_string(sizeof(pbs_trace_info)) + ", got " +
+                    std::to_string(info->struct_size));
+  const std::vector<uint32_t> &traces = call.plan->traces;
+  if (index >= traces.size())
+    return fail(PBS_INVALID_ARGUMENT, "expected a trace below " +
+                                          std::to_string(traces.size()) +
+                                          ", got " + std::to_string(index));
+  uint32_t buffer = traces[index];
+  info->kernel = call.plan->workspace[buffer].name.c_str();
+  info->offset = static_cast<size_t>(call.workspaceOffsets[buffer]);
+  info->num_blocks = static_cast<size_t>(call.workspace[buffer].shape[0]);
+  return PBS_OK;
+}
+
 extern "C" const char *pbs_program_report(pbs_program_t program) {
   return program ? program->report.c_str() : "";
 }

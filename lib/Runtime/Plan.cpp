@@ -126,6 +126,15 @@ std::string Plan::verify(size_t numImages) const {
     if (status.workspace >= workspace.size() ||
         workspace[status.workspace].dtype != DType::I32)
       return "status buffer out of range";
+  for (uint32_t trace : traces) {
+    if (trace >= workspace.size() || workspace[trace].dtype != DType::I32)
+      return "trace out of range";
+    const std::vector<Expr> &dims = workspace[trace].dims;
+    if (dims.size() != 2 ||
+        dims[1].str() != Expr::constant(kTraceBytes / 4).str())
+      return "workspace '" + workspace[trace].name + "': expected a trace of " +
+             std::to_string(kTraceBytes / 4) + " words for each block";
+  }
   for (const WorkspaceBuffer &buffer : workspace)
     if (buffer.slot >= workspace.size())
       return "workspace '" + buffer.name + "': slot out of range";
@@ -237,6 +246,8 @@ std::string Plan::str() const {
     os << "workspace %" << buffer.name << ": "
        << formatDims(buffer.dims, buffer.dtype) << " in slot " << buffer.slot
        << "\n";
+  for (uint32_t trace : traces)
+    os << "trace %" << workspace[trace].name << "\n";
   for (const Kernel &kernel : kernels) {
     os << "kernel " << kernel.name << ": "
        << (kernel.target == Kernel::Target::CPU ? "cpu" : "cuda") << " "

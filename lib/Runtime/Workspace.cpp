@@ -29,6 +29,8 @@ std::vector<Lifetime> Plan::getLifetimes() const {
       }
   for (const StatusBuffer &status : statuses)
     lifetimes[status.workspace].last = end;
+  for (uint32_t trace : traces)
+    lifetimes[trace].last = end;
   for (Lifetime &lifetime : lifetimes)
     if (lifetime.first > lifetime.last)
       lifetime = {0, end};

@@ -13,13 +13,14 @@ from ._library import (BadBundleError, CompileError, DeviceError, FileError,
                        InvalidArgumentError, InvalidDataError,
                        OutOfMemoryError, PbsError, UnsupportedError)
 from ._library import get as _get_library
-from ._program import Argument, Program, compile, load  # pylint: disable=redefined-builtin
+from ._program import Argument, Program, Trace, compile, load  # pylint: disable=redefined-builtin
 
 __all__ = [
     "Argument", "BadBundleError", "CompileError", "DeviceError", "FileError",
     "InvalidArgumentError", "InvalidDataError", "OutOfMemoryError", "PbsError",
-    "Program", "UnsupportedError", "attention", "compile", "dense_attention",
-    "load", "permutation", "select_blocks", "sparse_attention", "version",
+    "Program", "Trace", "UnsupportedError", "attention", "compile",
+    "dense_attention", "load", "permutation", "select_blocks",
+    "sparse_attention", "version",
 ]
 
 

@@ -92,6 +92,12 @@ class Packing(_Sized):
                 ("key_offsets", ctypes.POINTER(ctypes.c_int64))]
 
 
+class TraceInfo(_Sized):
+    """pbs_trace_info."""
+    _fields_ = [("struct_size", ctypes.c_size_t), ("kernel", ctypes.c_char_p),
+                ("offset", ctypes.c_size_t), ("num_blocks", ctypes.c_size_t)]
+
+
 class RunOptions(_Sized):
     """pbs_run_options."""
     _fields_ = [("struct_size", ctypes.c_size_t), ("stream", ctypes.c_void_p),
@@ -170,6 +176,10 @@ def _declare(library):
             program, tensors, size, ctypes.POINTER(size)]),
         "pbs_program_alternative": (ctypes.c_int, [
             program, tensors, size, ctypes.POINTER(ctypes.c_char_p)]),
+        "pbs_program_num_traces": (ctypes.c_int, [
+            program, tensors, size, ctypes.POINTER(size)]),
+        "pbs_program_trace": (ctypes.c_int, [
+            program, tensors, size, size, ctypes.POINTER(TraceInfo)]),
         "pbs_program_report": (ctypes.c_char_p, [program]),
         "pbs_program_run": (ctypes.c_int, [
             program, tensors, size, ctypes.POINTER(RunOptions)]),

@@ -13,6 +13,13 @@ Argument.__doc__ = """One argument of a program.
 
 `dtype` is a name such as "bfloat16"; inputs come before outputs."""
 
+Trace = collections.namedtuple("Trace", "kernel offset num_blocks")
+Trace.__doc__ = """When the blocks of a launch ran, in the workspace of a call.
+
+At byte `offset` begin three 64-bit integers for each block: when it began, when
+it ended (nanoseconds of a clock that all multiprocessors share), and the number
+of its multiprocessor."""
+
 _DTYPE_NAMES = ("float32", "float16", "bfloat16", "int32")
 
 
@@ -103,6 +110,24 @@ class Program:
         _library.check(_library.get().pbs_program_alternative(
             self._handle, tensors, len(inputs), ctypes.byref(name)))
         return name.value.decode(errors="replace")
+
+    def traces(self, *inputs):
+        """Where a call with these inputs leaves the traces of its launches in
+        the workspace that it is given: a list of Trace, empty unless the program
+        was compiled with `pipeline_options="trace=1"`."""
+        tensors = _tensors.pack(self._view(inputs))
+        library = _library.get()
+        count = ctypes.c_size_t()
+        _library.check(library.pbs_program_num_traces(
+            self._handle, tensors, len(inputs), ctypes.byref(count)))
+        traces = []
+        for i in range(count.value):
+            info = _library.TraceInfo()
+            _library.check(library.pbs_program_trace(
+                self._handle, tensors, len(inputs), i, ctypes.byref(info)))
+            traces.append(Trace(info.kernel.decode(errors="replace"),
+                                info.offset, info.num_blocks))
+        return traces
 
     def __call__(self, *inputs, out=None, workspace=None, num_threads=None,
                  checked=False, cu_seqlens_q=None, cu_seqlens_k=None):

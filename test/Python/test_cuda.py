@@ -12,6 +12,7 @@ import pytest
 
 import pbs_mlir
 from device import DeviceArray, from_bfloat16, get_driver, to_bfloat16
+from pbs_mlir import _attention, _library
 from test_attention import bound, make, reference, row_error
 
 # Probabilities are rounded to the input type before they are multiplied.
@@ -228,6 +229,44 @@ def test_bad_tensors():
     check(INVALID, "'q'.*strides.*65", attention,
           DeviceArray(odd, "bfloat16", shape=q.shape,
                       strides=(26000, 6500, 65, 1)), dk, dv, out=out)
+
+
+def test_blocks_say_when_and_where_they_ran():
+    ir = """
+    func.func @method(%q: tensor<?x4x?x64xf16>, %k: tensor<?x2x?x64xf16>,
+                      %v: tensor<?x2x?x64xf16>) -> tensor<?x4x?x64xf16> {
+      %o, %lse = pbs.permuted_attention %q, %k, %v
+          {causal, segment = 256, select = #pbs.top_p<0.9>}
+        : (tensor<?x4x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16>)
+        -> (tensor<?x4x?x64xf16>, tensor<?x4x?xf32>)
+      return %o : tensor<?x4x?x64xf16>
+    }"""
+    q, k, v = make(queries=300, keys=300)
+    tensors = upload("float16", q, k, v)
+    outputs = []
+    for options in (None, "trace=1"):
+        program = pbs_mlir.compile(
+            ir, target=_attention._TARGETS[_library.CUDA], cache=False,
+            pipeline_options="dense-below=0 " + (options or ""))
+        outputs.append(make_outputs(q, "float16")[0])
+        # What nobody writes shows.
+        workspace = DeviceArray(numpy.full(
+            program.workspace_size(*tensors) // 4, -1, "int32"))
+        program(*tensors, out=outputs[-1:], workspace=workspace)
+        words = workspace.numpy()
+        traces = program.traces(*tensors)
+        if options is None:
+            assert traces == []
+    numpy.testing.assert_array_equal(*(o.numpy() for o in outputs))
+    kernels = [trace.kernel for trace in traces]
+    assert len(set(kernels)) == len(kernels) >= 3, kernels
+    assert any("attention" in kernel for kernel in kernels), kernels
+    for trace in traces:
+        assert trace.num_blocks > 0
+        blocks = words.view("int64")[trace.offset // 8:][:3 * trace.num_blocks]
+        begin, end, processor = blocks.reshape(-1, 3).T
+        assert (begin < end).all()
+        assert (processor >= 0).all() and (processor < 1024).all()
 
 
 def test_programs_are_saved_and_loaded(tmp_path):

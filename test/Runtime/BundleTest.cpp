@@ -66,7 +66,7 @@ TEST(Bundle, ForeignFilesAreNamed) {
             std::string::npos);
   std::string bytes = serialize(makeSampleBundle());
   bytes[8] = 99;
-  EXPECT_EQ(parseError(bytes), "expected bundle format 3, got 99");
+  EXPECT_EQ(parseError(bytes), "expected bundle format 4, got 99");
 }
 
 /// Mutations behind the checksum reach every check of the reader. None may
@@ -140,12 +140,18 @@ TEST(Bundle, InconsistencyIsNamed) {
   EXPECT_EQ(
       errorOf([](Bundle &b) { b.plans[0].plan.statuses[0].workspace = 0; }),
       "status buffer out of range");
+  EXPECT_EQ(errorOf([](Bundle &b) { b.plans[0].plan.traces[0] = 3; }),
+            "trace out of range");
+  EXPECT_EQ(errorOf([](Bundle &b) {
+              b.plans[0].plan.workspace[2].dims[1] = Expr::constant(5);
+            }),
+            "workspace 'sum': expected a trace of 6 words for each block");
   EXPECT_EQ(errorOf([](Bundle &b) { b.plans[0].plan.symbols[0].dim = 2; }),
             "symbol of a dimension that does not exist");
   EXPECT_EQ(
       errorOf([](Bundle &b) { b.plans[0].plan.arguments[0].dims.clear(); }),
       "argument 'x': expected rank 1 to 8, got 0");
-  EXPECT_EQ(errorOf([](Bundle &b) { b.plans[0].plan.workspace[1].slot = 2; }),
+  EXPECT_EQ(errorOf([](Bundle &b) { b.plans[0].plan.workspace[1].slot = 3; }),
             "workspace 'status': slot out of range");
   EXPECT_EQ(errorOf([](Bundle &b) { b.plans[0].plan.workspace[1].slot = 0; }),
             "workspace 'status': expected a slot of its own, got that of "

@@ -216,12 +216,12 @@ TEST_F(CallTest, CallErrorsAreNamed) {
 TEST_F(CallTest, Workspace) {
   size_t bytes = 0;
   ASSERT_EQ(pbs_program_workspace_size(program, tensors, 2, &bytes), PBS_OK);
-  // Two buffers, each rounded up to 256 bytes.
-  EXPECT_EQ(bytes, 512u);
+  // Three buffers, each rounded up to 256 bytes.
+  EXPECT_EQ(bytes, 768u);
   alignas(256) char memory[1024];
   options.workspace = memory;
   options.workspace_size = bytes - 1;
-  EXPECT_EQ(runError(), "expected a workspace of 512 bytes, got 511");
+  EXPECT_EQ(runError(), "expected a workspace of 768 bytes, got 767");
   options.workspace = memory + 4;
   options.workspace_size = bytes;
   EXPECT_EQ(runError(), "expected a workspace aligned to 256 bytes");
@@ -229,6 +229,29 @@ TEST_F(CallTest, Workspace) {
   memory[bytes] = 42;
   EXPECT_EQ(run(), PBS_OK) << pbs_last_error();
   EXPECT_EQ(memory[bytes], 42);
+}
+
+TEST_F(CallTest, TracesLieInTheWorkspace) {
+  size_t count = 0;
+  ASSERT_EQ(pbs_program_num_traces(program, tensors, 2, &count), PBS_OK);
+  ASSERT_EQ(count, 1u);
+  pbs_trace_info info = {};
+  info.struct_size = sizeof(info);
+  ASSERT_EQ(pbs_program_trace(program, tensors, 2, 0, &info), PBS_OK);
+  EXPECT_STREQ(info.kernel, "sum");
+  EXPECT_EQ(info.offset, 512u);
+  EXPECT_EQ(info.num_blocks, 1u);
+  EXPECT_EQ(pbs_program_trace(program, tensors, 2, 1, &info),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected a trace below 1, got 1");
+  info.struct_size = 3;
+  EXPECT_EQ(pbs_program_trace(program, tensors, 2, 0, &info),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_STREQ(pbs_last_error(), "expected struct_size 32, got 3");
+  EXPECT_EQ(pbs_program_num_traces(program, tensors, 2, nullptr),
+            PBS_INVALID_ARGUMENT);
+  EXPECT_EQ(pbs_program_num_traces(program, tensors, 1, &count),
+            PBS_INVALID_ARGUMENT);
 }
 
 /// Each step writes one of the buffers and reads the one before.
@@ -241,7 +264,8 @@ TEST(Workspace, BuffersShareWhatIsFree) {
                     {"b", DType::F32, {one}, 0},
                     {"c", DType::BF16, {length}, 0},
                     {"d", DType::F32, {length}, 0},
-                    {"status", DType::I32, {one}, 0}};
+                    {"status", DType::I32, {one}, 0},
+                    {"trace", DType::I32, {one, Expr::constant(6)}, 0}};
   Kernel kernel;
   plan.kernels = {kernel};
   for (uint32_t i = 0; i < 4; ++i) {
@@ -252,7 +276,9 @@ TEST(Workspace, BuffersShareWhatIsFree) {
     plan.steps.push_back(step);
   }
   plan.steps[1].buffers.push_back({Binding::Kind::Workspace, 4});
+  plan.steps[0].buffers.push_back({Binding::Kind::Workspace, 5});
   plan.statuses = {{4, {"bad"}}};
+  plan.traces = {5};
   plan.shareWorkspace();
   auto slotOf = [&](size_t i) { return plan.workspace[i].slot; };
   // Neighbours are used at once; 'c' takes the bytes of 'a', and 'd', for which
@@ -260,9 +286,12 @@ TEST(Workspace, BuffersShareWhatIsFree) {
   EXPECT_EQ(slotOf(2), slotOf(0));
   EXPECT_EQ(slotOf(3), slotOf(1));
   EXPECT_NE(slotOf(0), slotOf(1));
-  // A status is read at the end.
-  for (size_t i = 0; i < 4; ++i)
+  // Statuses and traces are read at the end.
+  EXPECT_NE(slotOf(4), slotOf(5));
+  for (size_t i = 0; i < 4; ++i) {
     EXPECT_NE(slotOf(4), slotOf(i));
+    EXPECT_NE(slotOf(5), slotOf(i));
+  }
   EXPECT_EQ(plan.verify(1), "");
 }
 

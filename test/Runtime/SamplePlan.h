@@ -11,8 +11,8 @@
 #include "pbs/Runtime/Bundle.h"
 
 /// A program with inputs `x [s0, 4]` and `y [s1, 4]` of the same length, one
-/// workspace buffer, a status buffer and an output `z [s0]`. Its code image
-/// names a kernel "sum" for the host.
+/// workspace buffer, a status buffer, a trace of the one block and an output
+/// `z [s0]`. Its code image names a kernel "sum" for the host.
 inline pbs::runtime::Bundle makeSampleBundle() {
   using namespace pbs::runtime;
   Expr s0 = Expr::symbol(0), s1 = Expr::symbol(1);
@@ -29,7 +29,11 @@ inline pbs::runtime::Bundle makeSampleBundle() {
       {Constraint::Kind::Multiple, s0, Expr::constant(2),
        "the length of x to be a multiple of 2"}};
   plan.workspace = {{"partial", DType::F32, {s0}, 0},
-                    {"status", DType::I32, {Expr::constant(4)}, 1}};
+                    {"status", DType::I32, {Expr::constant(4)}, 1},
+                    {"sum",
+                     DType::I32,
+                     {Expr::constant(1), Expr::constant(kTraceBytes / 4)},
+                     2}};
   Kernel kernel;
   kernel.name = "sum";
   kernel.symbol = "sum_packed";
@@ -45,6 +49,7 @@ inline pbs::runtime::Bundle makeSampleBundle() {
                {Binding::Kind::Workspace, 1}}};
   plan.steps = {clear, launch};
   plan.statuses = {{1, {"row {0} holds {1}, expected less than {2}"}}};
+  plan.traces = {2};
   Bundle bundle;
   bundle.compiler = "test";
   bundle.name = "sample";

@@ -86,6 +86,10 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "schedule",
       llvm::cl::desc("Tiles: 'single', 'static' or 'dynamic'"),
       llvm::cl::init("")};
+  Option<bool> trace{
+      *this, "trace",
+      llvm::cl::desc("Tiles: blocks write when and where they ran"),
+      llvm::cl::init(false)};
 };
 
 /// Stage 1: no `pbs.permuted_attention` is left; with `fuse`, importance, sort,
@@ -113,8 +117,9 @@ void buildTileStage(OpPassManager &pm);
 void buildTileScheduleStage(OpPassManager &pm,
                             const NVVMPipelineOptions &options);
 
-/// Stage 5 for sm_90a: what was a `tile.func` is code in NVVM IR.
-void buildTileCodeStage(OpPassManager &pm);
+/// Stage 5 for sm_90a: what was a `tile.func` is code in NVVM IR. With `trace`
+/// its blocks write when and where they ran.
+void buildTileCodeStage(OpPassManager &pm, bool trace);
 
 /// Last stage for sm_90a: every kernel has GPU code in NVVM IR in the
 /// `gpu.module` `@gpu`.

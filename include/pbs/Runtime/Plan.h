@@ -196,6 +196,9 @@ struct StatusBuffer {
   std::vector<std::string> messages;
 };
 
+/// Bytes that a block has in a trace: three 64-bit integers.
+constexpr int64_t kTraceBytes = 24;
+
 /// The steps from the first that uses a buffer of the workspace to the last.
 struct Lifetime {
   size_t first;
@@ -217,9 +220,12 @@ struct Plan {
   std::vector<Kernel> kernels;
   std::vector<Step> steps;
   std::vector<StatusBuffer> statuses;
+  /// Buffers of the workspace in which blocks of a launch, by whose kernel they
+  /// are called, say when they ran: `i32 [blocks, kTraceBytes / 4]`.
+  std::vector<uint32_t> traces;
 
-  /// The lifetime of each buffer of the workspace. What holds a status lives
-  /// until the end, and what no step uses for the whole plan.
+  /// The lifetime of each buffer of the workspace. What holds a status or a
+  /// trace lives until the end, and what no step uses for the whole plan.
   std::vector<Lifetime> getLifetimes() const;
 
   /// Gives every buffer of the workspace a slot: in the order of their first

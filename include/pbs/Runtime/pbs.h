@@ -135,6 +135,31 @@ PBS_API pbs_status pbs_program_alternative(pbs_program_t program,
                                            const pbs_tensor *inputs,
                                            size_t num_inputs,
                                            const char **name);
+/** When the blocks of a launch ran, as a run left it in its workspace: for each
+ * block three 64-bit integers, when it began and when it ended (nanoseconds of
+ * a clock that all multiprocessors share) and the number of its multiprocessor.
+ */
+typedef struct pbs_trace_info {
+  size_t struct_size;
+  /** The kernel; lives as long as the program. */
+  const char *kernel;
+  /** Of the first block in the workspace, in bytes. */
+  size_t offset;
+  size_t num_blocks;
+} pbs_trace_info;
+
+/** Number of launches of a run with the given inputs that leave a trace: 0
+ * unless the program was compiled for a GPU with the pipeline option "trace=1".
+ */
+PBS_API pbs_status pbs_program_num_traces(pbs_program_t program,
+                                          const pbs_tensor *inputs,
+                                          size_t num_inputs, size_t *count);
+/** Describes trace `index`, in the order of the launches, in the workspace that
+ * the caller gives to a run with such inputs. */
+PBS_API pbs_status pbs_program_trace(pbs_program_t program,
+                                     const pbs_tensor *inputs,
+                                     size_t num_inputs, size_t index,
+                                     pbs_trace_info *info);
 /** What the program is and how it came about, as text: plan, kernels, compile
  * times, cache. Lives as long as the program. */
 PBS_API const char *pbs_program_report(pbs_program_t program);

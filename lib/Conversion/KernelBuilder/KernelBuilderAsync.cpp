@@ -257,6 +257,11 @@ Value KernelBuilder::ptx32(StringRef code, ValueRange operands) {
   return asmResults(code, constraints, i32, operands).front();
 }
 
+Value KernelBuilder::globalTimer() {
+  return asmResults("mov.u64 $0, %globaltimer;", "=l", i64, {}).front();
+}
+Value KernelBuilder::smid() { return ptx32("mov.u32 $0, %smid;", {}); }
+
 Value KernelBuilder::loadGlobalIf(Value ptr, int32_t otherwise, Value pred) {
   return loadGlobal32If(ptr, c32(otherwise), pred);
 }

@@ -152,8 +152,8 @@ struct KernelPattern : OpConversionPattern<OpT> {
 LogicalResult checkLimits(FuncOp func);
 
 /// Begins the llvm.func, moves the body into it, splits it by warps, and erases
-/// `func`.
-void convertEntry(FuncOp func, KernelContext &kernel);
+/// `func`. With `trace` each block says when and where it ran.
+void convertEntry(FuncOp func, KernelContext &kernel, bool trace);
 
 void populateArrayPatterns(RewritePatternSet &patterns,
                            const TypeConverter &converter,

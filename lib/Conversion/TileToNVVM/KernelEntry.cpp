@@ -28,11 +28,13 @@ namespace {
 /// Collects parameters and what the plan says of each.
 class ParamCollector {
 public:
-  explicit ParamCollector(FuncOp func);
+  ParamCollector(FuncOp func, bool hasTrace);
 
   /// Parameters of each argument.
   SmallVector<GlobalParams> globals;
   SmallVector<ParamKind> kinds;
+  /// Parameter of the trace, -1 without one.
+  int trace = -1;
 
   /// How the kernel is launched.
   plan::CUDACodeAttr makeCode(SymbolRefAttr symbol);
@@ -61,6 +63,8 @@ private:
   FuncOp func;
   Builder builder;
   plan::KernelOp planKernel;
+  /// Arguments and results of the kernel of the plan.
+  int64_t numBuffers = 0;
   /// Number of the buffer of each argument.
   SmallVector<int64_t> buffers;
   /// First symbol of each buffer and, last, their number.
@@ -70,16 +74,22 @@ private:
 };
 } // namespace
 
-ParamCollector::ParamCollector(FuncOp func)
+ParamCollector::ParamCollector(FuncOp func, bool hasTrace)
     : globals(func.getNumArguments()), func(func), builder(func.getContext()) {
   auto module = func->getParentOfType<ModuleOp>();
   planKernel = module.lookupSymbol<plan::KernelOp>(func.getSymName());
   bindBuffers();
   collectUses();
+  if (!hasTrace)
+    return;
+  trace = add(
+      ParamKind::Pointer,
+      plan::PointerAttr::get(func.getContext(), numBuffers + scratch.size()));
+  scratch.push_back(plan::TraceAttr::get(func.getContext()));
 }
 
 void ParamCollector::bindBuffers() {
-  int64_t numBuffers = 0, numSymbols = 0;
+  int64_t numSymbols = 0;
   auto addBuffer = [&](int64_t rank) {
     firstSymbols.push_back(numSymbols);
     numSymbols += rank;
@@ -325,6 +335,28 @@ static void emitFirstTurn(KernelBuilder &b, KernelContext &kernel) {
   b.enter(start);
 }
 
+/// Where this block writes when and where it ran.
+static Value getTraceAddress(KernelBuilder &b, int param) {
+  constexpr int64_t blockBytes = 4 * plan::TraceAttr::kWords;
+  return b.gepBytes(b.param(param), b.mul(b.zext64(b.ctaid()), blockBytes));
+}
+
+/// The begin of a block and its multiprocessor.
+static void emitTraceBegin(KernelBuilder &b, KernelContext &kernel, int param) {
+  Value first = b.cmp(Cmp::EQ, kernel.tid, 0);
+  Value address = getTraceAddress(b, param);
+  b.ptxIf("st.global.b64 [$0], $1;", {address, b.globalTimer()}, first);
+  b.ptxIf("st.global.b64 [$0], $1;",
+          {b.gepBytes(address, 16), b.zext64(b.smid())}, first);
+}
+
+/// The end of a block is that of its last warp.
+static void emitTraceEnd(KernelBuilder &b, KernelContext &kernel, int param) {
+  b.ptxIf("red.global.max.u64 [$0], $1;",
+          {b.gepBytes(getTraceAddress(b, param), 8), b.globalTimer()},
+          b.cmp(Cmp::EQ, kernel.lane, 0));
+}
+
 /// Waiting for a turn is a barrier of the warpgroup. If it lies between an
 /// exchange and any other use of its bytes, all reads of those are over.
 static bool followsBarrier(RelayoutOp op) {
@@ -349,8 +381,8 @@ static void spliceBody(Block &from, OpBuilder &builder) {
                              from.begin(), std::prev(from.end()));
 }
 
-void tile::convertEntry(FuncOp func, KernelContext &kernel) {
-  ParamCollector params(func);
+void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
+  ParamCollector params(func, trace);
   OpBuilder builder(func);
   Location loc = func.getLoc();
   ConfigAttr config = kernel.config;
@@ -385,6 +417,8 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel) {
   kernel.lane = b.and_(kernel.tid, kWarpThreads - 1);
   // A broadcast, so that ptxas knows the number of the warp to be uniform.
   kernel.warp = b.shflIdx(b.lshr(kernel.tid, 5), b.c32(0));
+  if (trace)
+    emitTraceBegin(b, kernel, params.trace);
   SmallVector<RingCreateOp> rings(func.getOps<RingCreateOp>());
   for (RingCreateOp ring : rings)
     if (isReleasedByWarpgroups(ring))
@@ -406,6 +440,8 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel) {
     // What is under way still reads shared memory.
     if (hasStores)
       b.bulkWaitRead();
+    if (trace)
+      emitTraceEnd(b, kernel, params.trace);
     b.ret();
   };
   if (!specialize) {

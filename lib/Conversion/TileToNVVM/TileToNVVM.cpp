@@ -70,6 +70,8 @@ static LogicalResult convertTiles(KernelContext &kernel) {
 namespace {
 struct ConvertTileToNVVMPass final
     : tile::impl::ConvertTileToNVVMPassBase<ConvertTileToNVVMPass> {
+  using ConvertTileToNVVMPassBase::ConvertTileToNVVMPassBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<FuncOp> kernels;
@@ -82,7 +84,7 @@ struct ConvertTileToNVVMPass final
         func->moveBefore(body, body->end());
       }
       KernelContext kernel(func);
-      convertEntry(func, kernel);
+      convertEntry(func, kernel, trace);
       if (failed(convertTiles(kernel)) || failed(lowerScalars(kernel.kernel)))
         return signalPassFailure();
       ++numKernels;

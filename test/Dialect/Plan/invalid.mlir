@@ -164,3 +164,10 @@ plan.program @other_name(%b: tensor<?xf32> {plan.name = "b"})
 module attributes {
     a = #plan.pointer<0, align = 24>} {
 }
+
+// -----
+
+// expected-error@+2 {{expected #plan.scratch or #plan.status, got #plan.trace}}
+module attributes {
+    a = #plan.cpu_code<@cpu::@f, grid = ()[s0] -> (s0), scratch = [#plan.trace]>} {
+}

@@ -141,6 +141,10 @@ public:
   Value tid();
   Value ctaid();
   Value nctaid();
+  /// Nanoseconds of a clock that all multiprocessors share, read here (i64).
+  Value globalTimer();
+  /// Number of the multiprocessor, read here.
+  Value smid();
   Value shflIdx(Value v, Value lane);
   Value shflBfly(Value v, unsigned mask);
   /// The value of all lanes or-ed: for a value equal in all lanes this is the

@@ -40,11 +40,19 @@ def ConvertTileToNVVMPass : Pass<"convert-tile-to-nvvm", "ModuleOp"> {
     exp(2x)) of these, within 1e-6 absolute. `math.absf`, `math.fma`, `math.sqrt`
     and `math.rsqrt` (rsqrt.approx.ftz.f32) are single instructions.
 
+    With `trace` a kernel has a `#plan.trace` more as scratch: its blocks write when
+    they began and ended, and on which multiprocessor. Without it nothing of this
+    is in the code.
+
     What cannot be lowered is an error at the op that names the limit.
   }];
   let dependentDialects = ["cf::ControlFlowDialect", "gpu::GPUDialect",
                            "LLVM::LLVMDialect", "NVVM::NVVMDialect",
                            "plan::PlanDialect", "scf::SCFDialect"];
+  let options = [
+    Option<"trace", "trace", "bool", /*default=*/"false",
+           "Blocks write when and where they ran">
+  ];
   let statistics = [
     Statistic<"numKernels", "num-kernels", "Number of kernels lowered">
   ];

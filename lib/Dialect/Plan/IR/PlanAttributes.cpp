@@ -92,14 +92,19 @@ static LogicalResult verifyCodeSymbol(EmitError emitError,
   return success();
 }
 
-/// Rule: scratch is #plan.scratch or #plan.status.
-static LogicalResult verifyScratch(EmitError emitError, ArrayAttr scratch) {
+/// Rule: scratch is #plan.scratch or #plan.status, of a GPU also #plan.trace.
+static LogicalResult verifyScratch(EmitError emitError, ArrayAttr scratch,
+                                   bool mayTrace) {
   if (!scratch)
     return success();
   for (Attribute entry : scratch)
-    if (!isa<ScratchAttr, StatusAttr>(entry))
-      return emitError() << "expected #plan.scratch or #plan.status, got "
-                         << entry;
+    if (!isa<ScratchAttr, StatusAttr>(entry) &&
+        !(mayTrace && isa<TraceAttr>(entry)))
+      return emitError() << "expected "
+                         << (mayTrace ? "#plan.scratch, #plan.status or "
+                                        "#plan.trace"
+                                      : "#plan.scratch or #plan.status")
+                         << ", got " << entry;
   return success();
 }
 
@@ -136,7 +141,7 @@ LogicalResult CPUCodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
                                   AffineMap grid, ArrayAttr scratch) {
   return failure(failed(verifyCodeSymbol(emitError, symbol)) ||
                  failed(verifySize(emitError, grid, "a grid")) ||
-                 failed(verifyScratch(emitError, scratch)));
+                 failed(verifyScratch(emitError, scratch, /*mayTrace=*/false)));
 }
 
 LogicalResult CUDACodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
@@ -174,7 +179,7 @@ LogicalResult CUDACodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
       return emitError() << "expected #plan.pointer, #plan.tensor_map, "
                             "#plan.integer, #plan.stride or #plan.float, got "
                          << param;
-  return verifyScratch(emitError, scratch);
+  return verifyScratch(emitError, scratch, /*mayTrace=*/true);
 }
 
 LogicalResult PointerAttr::verify(EmitError emitError, int64_t buffer,

@@ -242,6 +242,17 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
     return expr.replaceDimsAndSymbols({}, sizes);
   };
 
+  if (auto cuda = dyn_cast<CUDACodeAttr>(code))
+    for (size_t i = 0; i < 3; ++i)
+      // The size is the smallest of the results.
+      for (AffineExpr bound : cuda.getGrid()[i].getResults()) {
+        rt::Expr size = translate(resolve(bound));
+        step.grid[i] =
+            step.grid[i].ops.empty()
+                ? size
+                : rt::Expr::binary(rt::ExprOp::Kind::Min, step.grid[i], size);
+      }
+
   for (Attribute entry : kernel.getScratch()) {
     bool isZeroed = true;
     if (auto status = dyn_cast<StatusAttr>(entry)) {
@@ -252,6 +263,14 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
       for (auto message : status.getMessages().getAsRange<StringAttr>())
         buffer.messages.push_back(message.str());
       plan.statuses.push_back(std::move(buffer));
+    } else if (isa<TraceAttr>(entry)) {
+      rt::Expr blocks = step.grid[0];
+      for (size_t i = 1; i < 3; ++i)
+        blocks = rt::Expr::binary(rt::ExprOp::Kind::Mul, blocks, step.grid[i]);
+      step.buffers.push_back(
+          addWorkspace(launch.getKernel(), rt::DType::I32,
+                       {blocks, rt::Expr::constant(TraceAttr::kWords)}));
+      plan.traces.push_back(step.buffers.back().index);
     } else {
       auto scratch = cast<ScratchAttr>(entry);
       isZeroed = scratch.getZeroed();
@@ -278,17 +297,7 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
     result.image =
         images.insert({cuda.getSymbol().getRootReference(), images.size()})
             .first->second;
-    for (size_t i = 0; i < 3; ++i) {
-      result.block[i] = cuda.getBlock()[i];
-      // The size is the smallest of the results.
-      for (AffineExpr bound : cuda.getGrid()[i].getResults()) {
-        rt::Expr size = translate(resolve(bound));
-        step.grid[i] =
-            step.grid[i].ops.empty()
-                ? size
-                : rt::Expr::binary(rt::ExprOp::Kind::Min, step.grid[i], size);
-      }
-    }
+    llvm::copy(cuda.getBlock(), result.block);
     result.sharedBytes = cuda.getShared();
     for (Attribute param : cuda.getParams())
       result.params.push_back(translateParam(param, resolve));

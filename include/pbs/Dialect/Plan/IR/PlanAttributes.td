@@ -89,6 +89,24 @@ def Plan_StatusAttr : Plan_Attr<"Status", "status"> {
   }];
 }
 
+def Plan_TraceAttr : AttrDef<Plan_Dialect, "Trace"> {
+  let mnemonic = "trace";
+  let summary = "Where the blocks of a kernel write when they ran";
+  let description = [{
+    A zeroed buffer of three 64-bit integers for each block of the grid (x first):
+    when the block began and when it ended, in nanoseconds of a clock that all
+    multiprocessors share (PTX ISA, `%globaltimer`), and the number of the
+    multiprocessor that it ran on (`%smid`). It keeps its content until the end of
+    a run, and the runtime says where in the workspace it lies. For GPU code only.
+
+    Example: `#plan.trace`
+  }];
+  let extraClassDeclaration = [{
+    /// Number of `i32` words that the buffer has for each block.
+    static constexpr int64_t kWords = 6;
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // Code
 //===----------------------------------------------------------------------===//
@@ -132,7 +150,7 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
     `params` describes each parameter of the kernel in order: `#plan.pointer`,
     `#plan.tensor_map`, `#plan.integer`, `#plan.stride` or `#plan.float`. They
     refer to buffers by number: the arguments of the `plan.kernel`, its results,
-    its `scratch` (`#plan.scratch` and `#plan.status`). The symbols of a size
+    its `scratch` (`#plan.scratch`, `#plan.status` and `#plan.trace`). The symbols of a size
     are those of the kernel and, last, the number of streaming multiprocessors
     of the device.
 
