@@ -19,10 +19,13 @@
 #include "pbs/Target/ChipTable.h"
 #include "pbs/Target/Ptxas.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <deque>
 #include <mutex>
 
 using namespace mlir;
@@ -31,19 +34,21 @@ using namespace ::pbs::jit;
 namespace {
 using Clock = std::chrono::steady_clock;
 
+/// Milliseconds since `begin`, which becomes now.
+double lap(Clock::time_point &begin) {
+  Clock::time_point now = Clock::now();
+  double ms = std::chrono::duration<double, std::milli>(now - begin).count();
+  begin = now;
+  return ms;
+}
+
 /// Appends lines "stage: N ms" to a report.
 class Stopwatch {
 public:
   explicit Stopwatch(std::string &report) : report(report) {}
   void lap(llvm::StringRef stage) {
-    Clock::time_point now = Clock::now();
     llvm::raw_string_ostream(report)
-        << stage << ": "
-        << llvm::format(
-               "%.1f",
-               std::chrono::duration<double, std::milli>(now - last).count())
-        << " ms\n";
-    last = now;
+        << stage << ": " << llvm::format("%.1f", ::lap(last)) << " ms\n";
   }
 
 private:
@@ -74,6 +79,13 @@ void formatDiagnostic(Diagnostic &diagnostic, std::string &text) {
   }
   stream << diagnostic;
 }
+
+/// The code of one kernel.
+struct KernelCode {
+  std::string name, ptx;
+  ::pbs::PtxasResult assembled;
+  double ptxMs = 0, assemblyMs = 0;
+};
 
 /// One compilation, in a context of its own.
 class Compilation {
@@ -117,6 +129,10 @@ private:
                        mlir::detail::PassOptions &pipelineOptions);
   LogicalResult compileForCPU(ModuleOp module, const std::string &name);
   LogicalResult compileForGPU(ModuleOp module, const std::string &name);
+  /// From the kernels of `module` to PTX, and to machine code if the target has
+  /// some and there is an assembler.
+  LogicalResult translateKernels(ModuleOp module,
+                                 std::deque<KernelCode> &kernels);
 
   const std::string &ir;
   const CompileOptions &options;
@@ -248,40 +264,89 @@ LogicalResult Compilation::compileForGPU(ModuleOp module,
   ::pbs::runtime::Bundle &bundle = result.bundle;
   if (failed(plan::translateToBundle(module, bundle)))
     return failure();
+  bundle.name = name;
+  bundle.compiler = std::string("pbs-mlir ") + PBS_VERSION;
+  std::deque<KernelCode> kernels;
+  if (failed(translateKernels(module, kernels)))
+    return failure();
+
+  using ::pbs::runtime::CodeImage;
+  bool isMachineCode = llvm::all_of(
+      kernels, [](const KernelCode &k) { return !k.assembled.cubin.empty(); });
+  llvm::StringMap<uint32_t> images;
+  bundle.images.clear();
+  for (KernelCode &kernel : kernels) {
+    images[kernel.name] = bundle.images.size();
+    CodeImage &image = bundle.images.emplace_back();
+    image.kind = isMachineCode ? CodeImage::Kind::Cubin : CodeImage::Kind::PTX;
+    image.chip = options.target;
+    image.bytes =
+        std::move(isMachineCode ? kernel.assembled.cubin : kernel.ptx);
+  }
+  for (::pbs::runtime::GuardedPlan &guarded : bundle.plans)
+    for (::pbs::runtime::Kernel &kernel : guarded.plan.kernels)
+      kernel.image = images.at(kernel.symbol);
+  return success();
+}
+
+LogicalResult Compilation::translateKernels(ModuleOp module,
+                                            std::deque<KernelCode> &kernels) {
   bool isVirtual;
   mlir::pbs::PtxOptions ptxOptions;
   ptxOptions.chip = ::pbs::findChipOfTarget(options.target, isVirtual)->name;
-  FailureOr<std::string> ptx =
-      mlir::pbs::translateGpuModulesToPtx(module, ptxOptions);
-  if (failed(ptx))
-    return failure();
-  stopwatch.lap("ptx");
-  bundle.name = name;
-  bundle.compiler = std::string("pbs-mlir ") + PBS_VERSION;
-  using Kind = ::pbs::runtime::CodeImage::Kind;
   ::pbs::PtxasOptions where = getPtxasOptions(options);
-  auto keepCubin = [&](std::string cubin, llvm::StringRef stage) {
-    stopwatch.lap(stage);
-    bundle.images = {{Kind::Cubin, options.target, std::move(cubin), ""}};
-    return success();
-  };
-  if (!options.ptx && !isVirtual) {
-    std::string missing;
-    if (!::pbs::findPtxas(where, missing).empty()) {
-      ::pbs::PtxasResult assembled = ::pbs::assemblePtx(*ptx, where);
-      if (!assembled.error.empty())
-        return module.emitError() << assembled.error;
-      return keepCubin(std::move(assembled.cubin), "ptxas");
-    }
+  std::string missing;
+  auto *assemble = &::pbs::assemblePtx;
+  bool assembles = !options.ptx && !isVirtual;
+  bool isLinked = assembles && ::pbs::findPtxas(where, missing).empty();
+  if (isLinked) {
     if (!options.ptxas.empty())
       return module.emitError() << missing;
-    ::pbs::PtxasResult linked = ::pbs::linkPtx(*ptx, where);
-    if (linked.error.empty())
-      return keepCubin(std::move(linked.cubin), "nvJitLink");
-    // The driver compiles the PTX when it loads it.
-    result.report += missing + "; " + linked.error + "\n";
+    assemble = &::pbs::linkPtx;
   }
-  bundle.images = {{Kind::PTX, options.target, *ptx, ""}};
+
+  // Kernels are assembled while others are still translated, which only this
+  // thread does: the context is not shared.
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency());
+  Clock::time_point last = Clock::now();
+  LogicalResult translated = mlir::pbs::translateKernelsToPtx(
+      module, ptxOptions, [&](StringRef name, std::string ptx) {
+        KernelCode &kernel = kernels.emplace_back();
+        kernel.name = name.str();
+        kernel.ptx = std::move(ptx);
+        kernel.ptxMs = lap(last);
+        if (assembles)
+          pool.async([&kernel, &where, assemble] {
+            Clock::time_point begin = Clock::now();
+            kernel.assembled = assemble(kernel.ptx, where);
+            kernel.assemblyMs = lap(begin);
+          });
+      });
+  stopwatch.lap("ptx");
+  pool.wait();
+  if (failed(translated))
+    return failure();
+  StringRef assembler = isLinked ? "nvJitLink" : "ptxas";
+  if (assembles)
+    stopwatch.lap(assembler);
+  llvm::raw_string_ostream report(result.report);
+  for (const KernelCode &kernel : kernels) {
+    report << "kernel " << kernel.name << ": ptx "
+           << llvm::format("%.1f", kernel.ptxMs) << " ms";
+    if (assembles)
+      report << ", " << assembler << " "
+             << llvm::format("%.1f", kernel.assemblyMs) << " ms";
+    report << "\n";
+  }
+  for (const KernelCode &kernel : kernels) {
+    if (kernel.assembled.error.empty())
+      continue;
+    if (!isLinked)
+      return module.emitError() << kernel.assembled.error;
+    // The driver compiles the PTX when it loads it.
+    result.report += missing + "; " + kernel.assembled.error + "\n";
+    break;
+  }
   return success();
 }
 

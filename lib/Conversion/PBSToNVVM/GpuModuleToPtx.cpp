@@ -22,6 +22,9 @@
 
 using namespace mlir;
 
+/// What the NVVM dialect marks kernels with.
+static constexpr StringLiteral kKernelAttrName = "nvvm.kernel";
+
 void mlir::pbs::registerPtxTranslations(DialectRegistry &registry) {
   registerBuiltinDialectTranslation(registry);
   registerGPUDialectTranslation(registry);
@@ -30,10 +33,8 @@ void mlir::pbs::registerPtxTranslations(DialectRegistry &registry) {
   NVVM::registerNVVMTargetInterfaceExternalModels(registry);
 }
 
-FailureOr<std::string>
-mlir::pbs::translateGpuModulesToPtx(ModuleOp module,
-                                    const PtxOptions &options) {
-  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+/// Passes after which a gpu.module can be translated.
+static void addTargetPasses(PassManager &pm, const pbs::PtxOptions &options) {
   pm.addPass(createConvertNVVMToLLVMPass());
   GpuNVVMAttachTargetOptions target;
   target.chip = options.chip;
@@ -41,6 +42,13 @@ mlir::pbs::translateGpuModulesToPtx(ModuleOp module,
   // -O0 would keep accumulators in memory and serialise every wgmma.
   target.optLevel = 3;
   pm.addPass(createGpuNVVMAttachTarget(target));
+}
+
+FailureOr<std::string>
+mlir::pbs::translateGpuModulesToPtx(ModuleOp module,
+                                    const PtxOptions &options) {
+  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  addTargetPasses(pm, options);
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = "isa";
   pm.addPass(createGpuModuleToBinaryPass(binary));
@@ -56,4 +64,57 @@ mlir::pbs::translateGpuModulesToPtx(ModuleOp module,
   if (ptx.empty())
     return module.emitError("expected a gpu.module to translate, got none");
   return ptx;
+}
+
+/// Divides the kernels of `module` among gpu.modules of one kernel each.
+static void divideKernels(gpu::GPUModuleOp module,
+                          SmallVectorImpl<gpu::GPUModuleOp> &divided) {
+  SmallVector<Operation *> kernels, shared;
+  for (Operation &op : *module.getBody())
+    (op.hasAttr(kKernelAttrName) ? kernels : shared).push_back(&op);
+  for (Operation *kernel : kernels) {
+    OpBuilder builder(module);
+    auto own = gpu::GPUModuleOp::create(
+        builder, module.getLoc(), module.getName(), module.getTargetsAttr());
+    builder.setInsertionPointToStart(own.getBody());
+    for (Operation *op : shared)
+      builder.clone(*op);
+    kernel->moveBefore(own.getBody(), own.getBody()->end());
+    divided.push_back(own);
+  }
+  module.erase();
+}
+
+static int64_t countOps(gpu::GPUModuleOp module) {
+  int64_t count = 0;
+  module.walk([&](Operation *) { ++count; });
+  return count;
+}
+
+LogicalResult mlir::pbs::translateKernelsToPtx(
+    ModuleOp module, const PtxOptions &options,
+    llvm::function_ref<void(StringRef, std::string)> take) {
+  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  addTargetPasses(pm, options);
+  if (failed(pm.run(module)))
+    return failure();
+  SmallVector<gpu::GPUModuleOp> kernels;
+  for (auto op : llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>()))
+    divideKernels(op, kernels);
+  if (kernels.empty())
+    return module.emitError("expected a kernel to translate, got none");
+  llvm::stable_sort(kernels, [](gpu::GPUModuleOp lhs, gpu::GPUModuleOp rhs) {
+    return countOps(lhs) > countOps(rhs);
+  });
+  gpu::TargetOptions text({}, {}, {}, {}, gpu::CompilationTarget::Assembly);
+  for (gpu::GPUModuleOp kernel : kernels) {
+    auto target = cast<gpu::TargetAttrInterface>(kernel.getTargetsAttr()[0]);
+    std::optional<SmallVector<char, 0>> ptx =
+        target.serializeToObject(kernel, text);
+    if (!ptx)
+      return kernel.emitError("cannot translate a kernel to PTX");
+    take(SymbolTable::getSymbolName(&kernel.getBody()->back()),
+         StringRef(ptx->data(), ptx->size()).rtrim('\0').str());
+  }
+  return success();
 }

@@ -37,6 +37,14 @@ void registerPtxTranslations(DialectRegistry &registry);
 FailureOr<std::string> translateGpuModulesToPtx(ModuleOp module,
                                                 const PtxOptions &options);
 
+/// Translates each kernel of the gpu.modules of `module` to PTX of its own, the
+/// longest first, and hands it to `take` as soon as it is there. Call it on a
+/// module of its own: the kernels are divided among gpu.modules. Fails with
+/// diagnostics.
+LogicalResult translateKernelsToPtx(
+    ModuleOp module, const PtxOptions &options,
+    llvm::function_ref<void(StringRef kernel, std::string ptx)> take);
+
 } // namespace pbs
 } // namespace mlir
 
