@@ -72,6 +72,10 @@ private:
     return isPerQuery ? heads() : kvHeads();
   }
   std::string dim() const { return std::to_string(config.head_dim); }
+  /// Density and covered mass.
+  std::string coverageType() const {
+    return tensor("?x" + heads() + "x1", "f32");
+  }
 
   std::string proxy() const;
   std::string sharing() const;
@@ -152,7 +156,8 @@ std::string Emitter::check() const {
   int32_t known = PBS_OUTPUT_LSE;
   if (config.kind == PBS_ATTENTION_PERMUTED)
     known |= PBS_OUTPUT_SCORES | PBS_OUTPUT_BLOCK_LIST | PBS_OUTPUT_POSITIONS |
-             PBS_OUTPUT_STAGES_ONLY;
+             PBS_OUTPUT_STAGES_ONLY | PBS_OUTPUT_DENSITY |
+             PBS_OUTPUT_COVERED_MASS;
   if (config.kind == PBS_ATTENTION_PERMUTED && !config.unpermuted)
     known |= PBS_OUTPUT_IMPORTANCE;
   if (config.kind == PBS_ATTENTION_SPARSE)
@@ -257,22 +262,34 @@ void Emitter::emitPermuted() {
   std::string choice =
       "select = " + stopRule() + ", forced = " +
       (config.whole_own ? "#pbs.whole_own_and_sink" : "#pbs.own_and_sink");
-  if (wants(PBS_OUTPUT_SCORES)) {
-    // The fused op has scores as a result; it is written here, since fusion
-    // leaves alone scores with other uses.
+  std::string pool =
+      "pbs.pool %q {block = " + std::to_string(config.query_block) + "} : (" +
+      q + ") -> " + tensor(poolOf, "f32");
+  bool coverage = wants(PBS_OUTPUT_DENSITY) || wants(PBS_OUTPUT_COVERED_MASS);
+  if (wants(PBS_OUTPUT_SCORES) || coverage) {
+    // The fused op is written here, since fusion leaves alone scores and pooled
+    // queries with other uses; it has scores as a result.
     line("%list, %scores = pbs.fused_select_blocks %q, %key_pool, %kv" +
          attributes(choice));
     line("  : (" + q + ", " + keyPool + ", " + kv + ") -> (" + list + ", " +
          scoresType + ")");
   } else {
-    line("%query_pool = pbs.pool %q {block = " +
-         std::to_string(config.query_block) + "} : (" + q + ") -> " +
-         tensor(poolOf, "f32"));
+    line("%query_pool = " + pool);
     line("%scores = pbs.block_scores %query_pool, %key_pool" + attributes(""));
     line("  : (" + tensor(poolOf, "f32") + ", " + keyPool + ") -> " +
          scoresType);
     line("%list = pbs.select_blocks %scores, %q, %kv {" + choice + "}");
     line("  : (" + scoresType + ", " + q + ", " + kv + ") -> " + list);
+  }
+  if (coverage) {
+    std::string rows = tensor("?x" + heads() + "x?x4", "f32");
+    line("%covered_pool = " + pool);
+    line("%rows = pbs.row_coverage %covered_pool, %key_pool, %q, %kv, %list" +
+         attributes(""));
+    line("  : (" + tensor(poolOf, "f32") + ", " + keyPool + ", " + q + ", " +
+         kv + ", " + list + ") -> " + rows);
+    line("%density, %mass = pbs.head_coverage %rows : (" + rows + ") -> (" +
+         coverageType() + ", " + coverageType() + ")");
   }
   if (!wants(PBS_OUTPUT_STAGES_ONLY)) {
     emitSparseAttention();
@@ -366,6 +383,10 @@ std::string Emitter::emit() {
     line("%bits = pbs.unpack_block_list %list : (" + list + ") -> " + bits);
     addResult("block_list", "%bits", bits);
   }
+  if (wants(PBS_OUTPUT_DENSITY))
+    addResult("density", "%density", coverageType());
+  if (wants(PBS_OUTPUT_COVERED_MASS))
+    addResult("covered_mass", "%mass", coverageType());
   // Without the attribute the pipeline decides.
   std::string dense =
       config.dense_below == 0

@@ -123,6 +123,8 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   buildExpandStage(pm, options.fuse, options.denseBelow);
   pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
   pm.addNestedPass<func::FuncOp>(createSplitPoolsPass());
+  // Queries may have been pooled for more than one op.
+  pm.addNestedPass<func::FuncOp>(createCSEPass());
   buildPlanStage(pm);
   buildTileStage(pm);
   buildTileScheduleStage(pm, options);

@@ -182,6 +182,31 @@ Check pbs::reference::checkSelection(const Problem &problem,
   return check;
 }
 
+Check pbs::reference::checkCoverage(const Problem &problem,
+                                    const std::vector<int32_t> &positions,
+                                    const std::vector<float> &scores,
+                                    const std::vector<int32_t> &list,
+                                    const std::vector<float> &density,
+                                    const std::vector<float> &mass) {
+  Check check;
+  check.bound = 2 * kMassTolerance;
+  Coverage expected = computeCoverage(problem, positions, scores, list);
+  auto compare = [&](const char *what, size_t head, double want, double got) {
+    double error = std::abs(got - want);
+    if (!(error <= check.error))
+      check.error = error;
+    if (!(error <= check.bound))
+      fail(check, std::string(what) + " of head " + std::to_string(head) +
+                      ": expected " + std::to_string(want) + ", got " +
+                      std::to_string(got));
+  };
+  for (size_t head = 0; head < expected.density.size(); ++head) {
+    compare("density", head, expected.density[head], density[head]);
+    compare("covered mass", head, expected.mass[head], mass[head]);
+  }
+  return check;
+}
+
 /// True if neither the order of scores nor the sum is close to a decision.
 static bool isClear(const Problem &problem, const Candidates &candidates,
                     const double *scores, const double *magnitudes) {

@@ -200,6 +200,65 @@ std::vector<int32_t> pbs::reference::listAll(const Problem &problem) {
   return list;
 }
 
+Coverage pbs::reference::computeCoverage(const Problem &problem,
+                                         const std::vector<int32_t> &positions,
+                                         const std::vector<float> &scores,
+                                         const std::vector<int32_t> &list) {
+  int64_t blocks = problem.getNumQueryBlocks();
+  int64_t keyBlocks = problem.getNumKeyBlocks();
+  int64_t permHeads = problem.getPermHeads();
+  Coverage result;
+  for (int64_t head = 0; head < problem.batch * problem.queryHeads; ++head) {
+    int64_t batch = head / problem.queryHeads;
+    int64_t queryHead = head % problem.queryHeads;
+    const int32_t *headPositions =
+        positions.data() +
+        (batch * permHeads + queryHead * permHeads / problem.queryHeads) *
+            problem.numKeys;
+    double listed = 0, possible = 0, shares = 0, rows = 0;
+    for (int64_t a = 0; a < blocks; ++a) {
+      int64_t row = head * blocks + a;
+      auto isListed = [&](int64_t c) {
+        return uint32_t(list[row * problem.getNumWords() + c / 32]) >>
+                   (c % 32) &
+               1;
+      };
+      int64_t high = problem.getPosition(
+          std::min((a + 1) * problem.queryBlock, problem.numQueries) - 1);
+      for (int64_t c = 0; c < keyBlocks; ++c) {
+        const int32_t *first = headPositions + c * problem.keyBlock;
+        const int32_t *last =
+            headPositions +
+            std::min((c + 1) * problem.keyBlock, problem.numKeys);
+        bool isPossible =
+            !problem.causal || *std::min_element(first, last) <= high;
+        possible += isPossible;
+        listed += isPossible && isListed(c);
+      }
+      std::vector<int64_t> candidates =
+          getCandidates(problem, positions, batch, queryHead, a).candidates;
+      if (candidates.empty())
+        continue;
+      const float *own = scores.data() + row * keyBlocks;
+      double max = -INFINITY, all = 0, covered = 0, taken = 0;
+      for (int64_t c : candidates)
+        max = std::fmax(max, own[c]);
+      for (int64_t c : candidates) {
+        double mass = std::exp(own[c] - max);
+        all += mass;
+        covered += isListed(c) ? mass : 0;
+        taken += isListed(c);
+      }
+      shares += all > 0 && all < INFINITY ? covered / all
+                                          : taken / double(candidates.size());
+      ++rows;
+    }
+    result.density.push_back(possible > 0 ? listed / possible : 0);
+    result.mass.push_back(rows > 0 ? shares / rows : 1);
+  }
+  return result;
+}
+
 double pbs::reference::computeDensity(const Problem &problem,
                                       const std::vector<int32_t> &list) {
   int64_t blocks = problem.getNumQueryBlocks();

@@ -81,8 +81,9 @@ def _get_method(causal, scale, block, segment, threshold, top_k, permute,
 def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
               threshold=0.9, top_k=None, permute=True, sharing="share_mean",
               proxy="last_rows", proxy_rows=128, proxy_seed=0,
-              dense_below=None, return_lse=False, out=None, workspace=None,
-              num_threads=None, cu_seqlens_q=None, cu_seqlens_k=None):
+              dense_below=None, return_lse=False, outputs=(), out=None,
+              workspace=None, num_threads=None, cu_seqlens_q=None,
+              cu_seqlens_k=None):
     """Permuted block-sparse attention (PBS-Attn, arXiv 2510.21270).
 
     Args:
@@ -104,26 +105,58 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
         (exact, too); by default as many as pay on the device (8,192 on a GPU, none
         on a CPU), 0 for never.
       return_lse: return (output, lse), lse f32 [B, Hq, M], natural logarithm.
-      out, workspace, num_threads: see Program.
+      outputs: names of more to return, in this order, behind output and lse.
+        Mb and Nb are the numbers of query and key blocks, H that of permutations.
+        "positions": int32 [B, H, N], the original position of each permuted key;
+        "block_list": int32 [B, Hq, Mb, ceil(Nb / 32)], rows of bits;
+        "density": f32 [B, Hq, 1], blocks on the list over blocks that could be on
+        it, which causal are those that hold a key which a row of the query block
+        sees (0 where there are none);
+        "covered_mass": f32 [B, Hq, 1], the mean over query blocks of the share
+        that the list has of the softmax of the scores of the candidates, what
+        `threshold` is about (of query blocks that have candidates; 1 where none
+        has);
+        for looking into the method: "importance": f32 [B, H, N], and "scores": f32
+        [B, Hq, Mb, Nb], -inf where a block is no candidate.
+        Any of these but "lse" computes the method at any length.
+      out: tensors for all that is returned, in the same order; workspace,
+        num_threads: see Program.
       cu_seqlens_q, cu_seqlens_k: where packed sequences begin in `q` and, by
         default the same, in `k` and `v`: S + 1 integers on the host (a list, a
         numpy array, a CPU tensor) from 0 to M and to N. Each sequence is computed
         as if it were alone, bit for bit; short ones may be dense attention and
         long ones the method (`dense_below`).
 
-    Returns: [B, Hq, M, D] of the type of `q`.
+    Returns: [B, Hq, M, D] of the type of `q`, or a tuple of it and what else was
+      asked for. Of packed sequences the density and the covered mass are
+      [1, Hq, S], and other outputs have the rows of one sequence after those of
+      the other.
     Raises: PbsError, of the subclass that says what is wrong.
     """
+    names = _check_outputs(return_lse, outputs)
     program = _get_program(
         **_get_sizes(q, k, v),
         **_get_method(causal, scale, block, segment, threshold, top_k, permute,
                       sharing, proxy, proxy_rows, proxy_seed),
         # In C 0 is the default and -1 is never.
         dense_below=0 if dense_below is None else int(dense_below) or -1,
-        outputs=_library.LSE if return_lse else 0)
-    return program(q, k, v, out=_as_outputs(out), workspace=workspace,
-                   num_threads=num_threads, cu_seqlens_q=cu_seqlens_q,
-                   cu_seqlens_k=cu_seqlens_k)
+        outputs=sum(_library.OUTPUTS[name] for name in names))
+    # The program has them in the order of their bits.
+    order = [0] + [1 + i for i in sorted(
+        range(len(names)), key=lambda i: _library.OUTPUTS[names[i]])]
+    out = _as_outputs(out)
+    if out is not None:
+        if len(out) != len(order):
+            raise _library.InvalidArgumentError(
+                f"out: expected {len(order)} tensors "
+                f"({', '.join(['output', *names])}), got {len(out)}")
+        out = [out[i] for i in order]
+    results = program(q, k, v, out=out, workspace=workspace,
+                      num_threads=num_threads, cu_seqlens_q=cu_seqlens_q,
+                      cu_seqlens_k=cu_seqlens_k)
+    if not names:
+        return results
+    return tuple(results[order.index(i)] for i in range(len(order)))
 
 
 def dense_attention(q, k, v, *, causal=True, scale=None, return_lse=False,
@@ -228,6 +261,19 @@ def select_blocks(q, k, *, causal=True, scale=None, block=128,
         numpy.ascontiguousarray(words).view(numpy.uint8), axis=-1,
         bitorder="little")
     return bits[..., :num_blocks].astype(bool)
+
+
+def _check_outputs(return_lse, outputs):
+    """Names of the outputs behind the first one."""
+    if isinstance(outputs, str):
+        outputs = (outputs,)
+    names = (["lse"] if return_lse else []) + list(outputs)
+    for i, name in enumerate(names):
+        _choose("outputs", name, _library.OUTPUTS)
+        if name in names[:i]:
+            raise _library.InvalidArgumentError(
+                f"outputs: expected each name once, got {name!r} twice")
+    return names
 
 
 def _as_outputs(out):

@@ -13,6 +13,9 @@ CPU, CUDA = 1, 2
 
 # Bits of pbs_output, in the order of the outputs.
 LSE, IMPORTANCE, POSITIONS, SCORES, BLOCK_LIST, STAGES_ONLY = 1, 2, 4, 8, 16, 32
+OUTPUTS = {"lse": LSE, "importance": IMPORTANCE, "positions": POSITIONS,
+           "scores": SCORES, "block_list": BLOCK_LIST, "density": 64,
+           "covered_mass": 128}
 
 PERMUTED, SPARSE, DENSE, PACKED = range(4)
 TOP_P, TOP_K, REFERENCE_TOP_P = range(3)

@@ -124,6 +124,61 @@ def test_method_equals_its_stages():
     assert row_error(output, reference(q, k, v, mask=keys)[0]) <= bound(q, k)
 
 
+def test_outputs_are_named():
+    q, k, v = make(queries=900, keys=1300)
+    names = ("covered_mass", "positions", "density", "block_list", "importance",
+             "scores")
+    output, lse, *others = pbs_mlir.attention(q, k, v, threshold=0.5,
+                                              return_lse=True, outputs=names)
+    expected = pbs_mlir.attention(q, k, v, threshold=0.5, return_lse=True)
+    numpy.testing.assert_array_equal(output, expected[0])
+    numpy.testing.assert_array_equal(lse, expected[1])
+    results = dict(zip(names, others))
+    positions, importance = pbs_mlir.permutation(q, k, return_importance=True)
+    numpy.testing.assert_array_equal(results["positions"], positions)
+    numpy.testing.assert_array_equal(results["importance"], importance)
+    mask = pbs_mlir.select_blocks(q, k, threshold=0.5)
+    bits = numpy.unpackbits(results["block_list"].view("uint8"), axis=-1,
+                            bitorder="little")[..., :mask.shape[3]]
+    numpy.testing.assert_array_equal(bits, mask)
+
+    # What the documentation says they are.
+    first = positions.repeat(2, axis=1)
+    first = numpy.pad(first, ((0, 0), (0, 0), (0, -1300 % 128)),
+                      constant_values=2**30)
+    first = first.reshape(1, 4, -1, 128).min(axis=-1)
+    last = numpy.minimum(numpy.arange(1, 9) * 128, 900) - 1 + 400
+    possible = first[:, :, None, :] <= last[:, None]
+    density = (mask & possible).sum(axis=(2, 3)) / possible.sum(axis=(2, 3))
+    assert results["density"].shape == (1, 4, 1)
+    numpy.testing.assert_allclose(results["density"][..., 0], density, rtol=1e-6)
+    mass = numpy.exp(results["scores"].astype("float64"))
+    mass /= mass.sum(axis=-1, keepdims=True)
+    covered = (mass * mask).sum(axis=-1).mean(axis=-1)
+    numpy.testing.assert_allclose(results["covered_mass"][..., 0], covered,
+                                  rtol=1e-5)
+    assert (0.5 <= covered).all() and (covered < 1).all()
+
+
+def test_outputs_go_where_they_are_asked_for():
+    q, k, v = make(queries=300, keys=700)
+    names = ("density", "lse", "positions")
+    expected = pbs_mlir.attention(q, k, v, outputs=names)
+    out = tuple(numpy.full_like(x, -1) for x in expected)
+    pbs_mlir.attention(q, k, v, outputs=names, out=out)
+    for x, y in zip(out, expected):
+        numpy.testing.assert_array_equal(x, y)
+
+
+def test_everything_selected_is_covered():
+    q, k, v = make(queries=900, keys=900)
+    for causal in (True, False):
+        _, density, mass = pbs_mlir.attention(
+            q, k, v, causal=causal, threshold=1,
+            outputs=("density", "covered_mass"))
+        assert (density == 1).all() and (mass == 1).all()
+
+
 def test_permutation_stays_inside_segments():
     q, k, _ = make(queries=900, keys=900)
     positions, importance = pbs_mlir.permutation(q, k, return_importance=True)

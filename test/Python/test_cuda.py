@@ -188,6 +188,21 @@ def check(error, match, function, *args, **kwargs):
         function(*args, **kwargs)
 
 
+def test_outputs_are_named():
+    arrays = round_to("bfloat16", *make(queries=200, keys=700, dim=64))
+    q, k, v = upload("bfloat16", *arrays)
+    names = ("covered_mass", "lse", "density")
+    out = [*upload("bfloat16", numpy.zeros(arrays[0].shape, "float32")),
+           *(DeviceArray(numpy.zeros((1, 4, n), "float32"))
+             for n in (1, 200, 1))]
+    pbs_mlir.attention(q, k, v, threshold=0.5, outputs=names, out=out)
+    _, mass, lse, density = (o.numpy() for o in out)
+    expected = pbs_mlir.attention(*arrays, threshold=0.5, outputs=names)
+    for x, y, bound_of in zip((mass, lse, density), expected[1:],
+                              (1e-4, 1e-3, 1e-6)):
+        numpy.testing.assert_allclose(x, y, atol=bound_of)
+
+
 def test_bad_lists():
     (q, k, v), _, _, _, _ = make_sparse(keys=300, queries=300)
     tensors = upload("bfloat16", q, k, v)

@@ -58,6 +58,14 @@ def test_options():
           threshold=-1)
     check(INVALID, "sharing: expected one of share_mean.*got 'none'",
           pbs_mlir.attention, q, k, v, sharing="none")
+    check(INVALID, "outputs: expected one of lse.*got 'mass'",
+          pbs_mlir.attention, q, k, v, outputs=("mass",))
+    check(INVALID, "outputs: expected each name once, got 'lse' twice",
+          pbs_mlir.attention, q, k, v, return_lse=True, outputs=("lse",))
+    check(INVALID, r"out: expected 2 tensors \(output, density\), got 1",
+          pbs_mlir.attention, q, k, v, outputs="density", out=q.copy())
+    check(INVALID, "outputs 2 do not exist", pbs_mlir.attention, q, k, v,
+          permute=False, outputs="importance")
     check(INVALID, "scale, got nan", pbs_mlir.attention, q, k, v,
           scale=float("nan"))
     check(pbs_mlir.PbsError, "60", pbs_mlir.attention,

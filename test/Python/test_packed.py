@@ -173,6 +173,17 @@ def test_outputs_have_the_rows_that_a_sequence_has_alone():
         row = end
 
 
+def test_density_and_mass_are_those_of_each_sequence():
+    q, k, v, offsets_q, offsets_k = make_packed()
+    names = ("density", "covered_mass")
+    _, *got = pbs_mlir.attention(q, k, v, threshold=0.5, outputs=names,
+                                 cu_seqlens_q=offsets_q, cu_seqlens_k=offsets_k)
+    for i, (rows, keys) in enumerate(zip(ranges(offsets_q), ranges(offsets_k))):
+        _, *own = pbs_mlir.attention(q[:, :, rows], k[:, :, keys], v[:, :, keys],
+                                     threshold=0.5, outputs=names)
+        expect_same([x[:, :, i:i + 1] for x in got], own)
+
+
 def test_the_workspace_is_that_of_the_longest_sequence():
     q, k, v, offsets_q, offsets_k = make_packed()
     program = pbs_mlir.compile("""

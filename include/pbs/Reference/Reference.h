@@ -139,6 +139,18 @@ Row computeRow(const Problem &problem, const Inputs &inputs,
 /// `maxRows` is 0.
 std::vector<int64_t> sampleRows(int64_t numRows, int64_t maxRows);
 
+/// What a list covers, for each head [B,Hq]: listed blocks over those that
+/// could be listed, 0 where there are none; mean share of the softmax of the
+/// candidates' scores that is listed, over query blocks that have candidates, 1
+/// where none has. Where the softmax is no number candidates count alike.
+struct Coverage {
+  std::vector<double> density, mass;
+};
+Coverage computeCoverage(const Problem &problem,
+                         const std::vector<int32_t> &positions,
+                         const std::vector<float> &scores,
+                         const std::vector<int32_t> &list);
+
 /// Listed pairs of blocks as a share of those that hold a visible pair.
 double computeDensity(const Problem &problem, const std::vector<int32_t> &list);
 
@@ -184,6 +196,15 @@ Check checkSelection(const Problem &problem,
 Check checkSelectionF64(const Problem &problem, const Inputs &inputs,
                         const std::vector<int32_t> &positions,
                         const std::vector<int32_t> &list);
+
+/// Density and covered mass [B,Hq] given scores and list: absolute error <=
+/// 2e-5.
+Check checkCoverage(const Problem &problem,
+                    const std::vector<int32_t> &positions,
+                    const std::vector<float> &scores,
+                    const std::vector<int32_t> &list,
+                    const std::vector<float> &density,
+                    const std::vector<float> &mass);
 
 /// Output [B,Hq,M,D] given positions and list: largest relative L2 error of a
 /// row <= 4u(1+X), u = 2^-24, X = scale * max|q| * max|k| (norms of rows), +

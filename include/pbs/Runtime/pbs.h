@@ -299,8 +299,8 @@ typedef enum pbs_sharing PBS_INT {
 } pbs_sharing;
 
 /** Outputs besides the attention output, in the order of these bits; those that
- * a kind does not have are an error. Shapes as in the design: Mb and Nb are the
- * numbers of query and key blocks, H the number of permutations. */
+ * a kind does not have are an error. Mb and Nb are the numbers of query and key
+ * blocks, H the number of permutations. */
 typedef enum pbs_output PBS_INT {
   /** f32 [B,Hq,M], natural logarithm. */
   PBS_OUTPUT_LSE = 1,
@@ -313,7 +313,18 @@ typedef enum pbs_output PBS_INT {
   /** i32 [B,Hq,Mb,ceil(Nb/32)], bit rows. */
   PBS_OUTPUT_BLOCK_LIST = 16,
   /** Permuted: leave out attention itself and its output. */
-  PBS_OUTPUT_STAGES_ONLY = 32
+  PBS_OUTPUT_STAGES_ONLY = 32,
+  /** f32 [B,Hq,1]: blocks on the list over blocks that could be on it, summed
+   * over the query blocks of a head first. Causal, a key block could be on it
+   * that holds a key which a row of the query block sees; otherwise any could.
+   * 0 where none could. */
+  PBS_OUTPUT_DENSITY = 64,
+  /** f32 [B,Hq,1]: mean of the share of a query block's mass that its list
+   * covers, over the query blocks of a head that have a candidate; 1 where none
+   * has. The mass is the softmax of the scores of the candidates, what the
+   * threshold of top_p is about, so that with top_p no share is below that.
+   * Where a score is NaN and the softmax no number, candidates count alike. */
+  PBS_OUTPUT_COVERED_MASS = 128
 } pbs_output;
 
 /** An attention for any batch size and any lengths. Zero takes the default of a

@@ -199,6 +199,28 @@ struct FusedSelectBlocksKernel {
   void emit(CodeBuilder &b, Value item) const;
 };
 
+/// What the list of one query block covers (`pbs.row_coverage`).
+struct RowCoverageKernel {
+  /// `queryPool [B,Hq,Mb,D]`, `keyPool [B,Hp,Nb,D]`.
+  Value queryPool, keyPool;
+  /// The list is the bits; policies are not asked.
+  BlockChoice choice;
+  double scale;
+  /// `[B,Hq,Mb,4]`.
+  Value rows;
+
+  void emit(CodeBuilder &b, Value item) const;
+};
+
+/// What the list of one head covers (`pbs.head_coverage`).
+struct HeadCoverageKernel {
+  /// `rows [B,Hq,Mb,4]`, `density` and `mass [B,Hq,1]`; one of the two may be
+  /// null.
+  Value rows, density, mass;
+
+  void emit(CodeBuilder &b, Value item) const;
+};
+
 /// The list of all blocks, or of those with a visible key, of one query block.
 struct FullBlockListKernel {
   /// `query [B,Hq,M,D]`, `positions [B,Hp,N]`, `ranges [B,Hp,Nb,2]`, `bits`.

@@ -61,6 +61,7 @@ private:
   void emit(FullBlockListOp op);
   void emit(FusedPermuteKVOp op);
   void emit(FusedSelectBlocksOp op);
+  void emit(HeadCoverageOp op);
   void emit(IdentityPermutationOp op);
   void emit(KVFromPositionsOp op);
   void emit(MergeOp op);
@@ -68,6 +69,7 @@ private:
   void emit(PermuteOp op);
   void emit(PoolOp op);
   void emit(ProxyStatsOp op);
+  void emit(RowCoverageOp op);
   void emit(SelectBlocksOp op);
   void emit(SortSegmentsOp op);
   void emit(SparseAttentionOp op);
@@ -183,8 +185,8 @@ BlockChoice KernelConverter::getChoice(Value query, unsigned kvOperand,
           list.getKeyBlock(),
           list.getSegment(),
           list.getCausal(),
-          cast<CPUStopRuleInterface>(stopRule),
-          cast<CPUForcedSetInterface>(forcedSet)};
+          cast_if_present<CPUStopRuleInterface>(stopRule),
+          cast_if_present<CPUForcedSetInterface>(forcedSet)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -273,6 +275,12 @@ void KernelConverter::emit(FusedSelectBlocksOp op) {
   grid = countParts(result(0), 1);
 }
 
+void KernelConverter::emit(HeadCoverageOp op) {
+  HeadCoverageKernel code = {operand(0), result(0), result(1)};
+  code.emit(*builder, item);
+  grid = symbol(operand(0), 0) * symbol(operand(0), 1);
+}
+
 void KernelConverter::emit(IdentityPermutationOp op) {
   ComposeKernel code = {Value(), Value(), result(0)};
   code.emit(*builder, item);
@@ -321,6 +329,16 @@ void KernelConverter::emit(ProxyStatsOp op) {
       getScores(op.getScale(), result(0), op.getSegment(), op.getProxy())};
   code.emit(*builder, item);
   grid = countParts(result(0), kProxyRows);
+}
+
+void KernelConverter::emit(RowCoverageOp op) {
+  RowCoverageKernel code = {operand(0), operand(1),
+                            getChoice(operand(2), 3, op.getList().getType(),
+                                      Attribute(), Attribute()),
+                            getScale(op.getScale(), operand(0)), result(0)};
+  code.choice.bits = operand(4);
+  code.emit(*builder, item);
+  grid = countParts(result(0), 1);
 }
 
 void KernelConverter::emit(SelectBlocksOp op) {
@@ -386,7 +404,7 @@ LogicalResult KernelConverter::verifyOp() {
   // These have rows of a head as their first operand and load vectors of it.
   if (isa<AttentionOp, BlockScoresOp, ColumnImportanceOp, FusedPermuteKVOp,
           FusedSelectBlocksOp, MergeOp, PermuteKVOp, PermuteOp, PoolOp,
-          ProxyStatsOp, SparseAttentionOp>(op)) {
+          ProxyStatsOp, RowCoverageOp, SparseAttentionOp>(op)) {
     int64_t dim = getLogicalShape(op->getOperand(0).getType()).back();
     if (dim % kHeadDimMultiple != 0 || dim <= 0 || dim > kMaxHeadDim)
       return op->emitOpError()
@@ -396,15 +414,19 @@ LogicalResult KernelConverter::verifyOp() {
   }
 
   // Split pools are for matrix units.
-  if (isa<BlockScoresOp, FusedSelectBlocksOp, PoolOp>(op)) {
+  if (isa<BlockScoresOp, FusedSelectBlocksOp, PoolOp, RowCoverageOp>(op)) {
     SmallVector<Type> types(op->getOperandTypes());
     types.push_back(op->getResult(0).getType());
-    bool isPool = isa<PoolOp>(op);
     auto fused = dyn_cast<FusedSelectBlocksOp>(op);
+    // The operand that is of the element type of the queries.
+    std::optional<size_t> rows;
+    if (fused || isa<PoolOp>(op))
+      rows = 0;
+    else if (isa<RowCoverageOp>(op))
+      rows = 2;
     for (auto [i, type] : llvm::enumerate(types))
       if (auto tensor = dyn_cast<RankedTensorType>(type);
-          tensor && !tensor.getElementType().isF32() && !(isPool && i == 0) &&
-          !(fused && i == 0))
+          tensor && !tensor.getElementType().isF32() && i != rows)
         return op->emitOpError()
                << "expected pools of f32 for the CPU, got " << type;
     if (fused && fused.getQueryPool())
@@ -471,10 +493,10 @@ LogicalResult KernelConverter::convert(ModuleOp module) {
       llvm::TypeSwitch<Operation *, bool>(compute)
           .Case<AttentionOp, BlockListFromIndicesOp, BlockScoresOp,
                 ColumnImportanceOp, ComposeOp, FullBlockListOp,
-                FusedPermuteKVOp, FusedSelectBlocksOp, IdentityPermutationOp,
-                KVFromPositionsOp, MergeOp, PermuteKVOp, PermuteOp, PoolOp,
-                ProxyStatsOp, SelectBlocksOp, SortSegmentsOp,
-                SparseAttentionOp>([&](auto op) {
+                FusedPermuteKVOp, FusedSelectBlocksOp, HeadCoverageOp,
+                IdentityPermutationOp, KVFromPositionsOp, MergeOp, PermuteKVOp,
+                PermuteOp, PoolOp, ProxyStatsOp, RowCoverageOp, SelectBlocksOp,
+                SortSegmentsOp, SparseAttentionOp>([&](auto op) {
             emit(op);
             return true;
           })

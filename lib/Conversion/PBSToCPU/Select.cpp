@@ -8,9 +8,12 @@
 #include "Kernels.h"
 #include "Tiles.h"
 #include "pbs/Conversion/BlockListErrors.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::pbs::cpu;
+
+static constexpr double kLog2E = 1.4426950408889634;
 
 //===----------------------------------------------------------------------===//
 // Selection
@@ -212,6 +215,99 @@ void FusedSelectBlocksKernel::emit(CodeBuilder &b, Value item) const {
       b.store(score, scores, {row[0], row[1], row[2], block});
   });
   emitChoice(b, choice, selection);
+}
+
+void RowCoverageKernel::emit(CodeBuilder &b, Value item) const {
+  Values row = splitItem(b, item, b.dim(queryPool, 1), b.dim(queryPool, 2));
+  Selection selection = emitSelection(b, choice, row);
+  selection.emitForEachCandidate(b, [&](Value block) {
+    Value score = emitScore(
+        b, dimOf(queryPool), scale,
+        [&](Value d, int64_t lanes) {
+          return b.loadVector(queryPool, {row[0], row[1], row[2], d}, lanes);
+        },
+        [&](Value d, int64_t lanes) {
+          return b.loadVector(keyPool, {row[0], selection.keyHead, block, d},
+                              lanes);
+        });
+    b.store(score, selection.scores, block);
+  });
+
+  Type f32 = b.getF32Type(), f64 = b.getF64Type();
+  Value zero = b.index(0), one = b.index(1);
+  auto isCandidate = [&](Value block) {
+    return b.bitOr(b.lt(block, selection.ownBegin),
+                   b.le(selection.tailBegin, block));
+  };
+  Value max = b.forLoop(zero, selection.numBlocks, 1, b.negInf(f32),
+                        [&](Value block, ValueRange max) -> Values {
+                          Value score = b.load(selection.scores, block);
+                          Value isLarger = b.bitAnd(isCandidate(block),
+                                                    b.ltf(max[0], score));
+                          return {b.select(isLarger, score, max[0])};
+                        })[0];
+  auto count = [&](Value condition, Value number) {
+    return b.select(condition, b.add(number, one), number);
+  };
+  // Mass of all candidates and of the listed ones, numbers of listed
+  // candidates, of listed and of possible blocks.
+  Values sums = b.forLoop(
+      zero, selection.numBlocks, 1, {b.f64(0), b.f64(0), zero, zero, zero},
+      [&](Value block, ValueRange sums) -> Values {
+        Value counts = isCandidate(block);
+        Value isListed = b.testBit(selection.bits, selection.row, block);
+        Value isPossible = b.constant(b.getI1Type(), 1);
+        if (selection.causal)
+          isPossible =
+              b.le(selection.emitMinPosition(b, block), selection.high);
+        Value score = b.load(selection.scores, block);
+        Value exponent = b.mulf(b.subf(b.castf(score, f64), b.castf(max, f64)),
+                                b.f64(kLog2E));
+        Value mass = b.select(counts, b.castf(emitExp2OfF64(b, exponent), f64),
+                              b.f64(0));
+        return {b.addf(sums[0], mass),
+                b.addf(sums[1], b.select(isListed, mass, b.f64(0))),
+                count(b.bitAnd(counts, isListed), sums[2]),
+                count(b.bitAnd(isPossible, isListed), sums[3]),
+                count(isPossible, sums[4])};
+      });
+  Value candidates = selection.emitNumCandidates(b);
+  Value hasCandidate = b.lt(zero, candidates);
+  Value isNumber =
+      b.bitAnd(b.ltf(b.f64(0), sums[0]), b.ltf(sums[0], b.f64(INFINITY)));
+  Value byNumber = b.divf(b.intToFloat(sums[2], f64),
+                          b.intToFloat(b.max(candidates, one), f64));
+  Value covered = b.select(isNumber, b.divf(sums[1], sums[0]), byNumber);
+  Value results[] = {b.intToFloat(sums[3], f32), b.intToFloat(sums[4], f32),
+                     b.select(hasCandidate, b.castf(covered, f32), b.f32(0)),
+                     b.select(hasCandidate, b.f32(1), b.f32(0))};
+  for (auto [i, value] : llvm::enumerate(results))
+    b.store(value, rows, {row[0], row[1], row[2], b.index(i)});
+}
+
+void HeadCoverageKernel::emit(CodeBuilder &b, Value item) const {
+  Value heads = b.dim(rows, 1), zero = b.index(0);
+  Values head = {b.div(item, heads), b.rem(item, heads)};
+  Type f64 = b.getF64Type();
+  Values sums = b.forLoop(
+      zero, b.dim(rows, 2), 1, {b.f64(0), b.f64(0), b.f64(0), b.f64(0)},
+      [&](Value row, ValueRange sums) -> Values {
+        Values next;
+        for (auto [i, sum] : llvm::enumerate(sums)) {
+          Value value = b.load(rows, {head[0], head[1], row, b.index(i)});
+          next.push_back(b.addf(sum, b.castf(value, f64)));
+        }
+        return next;
+      });
+  auto store = [&](Value sum, Value number, double otherwise, Value result) {
+    if (!result)
+      return;
+    Value mean = b.select(b.ltf(b.f64(0), number), b.divf(sum, number),
+                          b.f64(otherwise));
+    b.store(b.castf(mean, b.getF32Type()), result, {head[0], head[1], zero});
+  };
+  store(sums[0], sums[1], 0, density);
+  store(sums[2], sums[3], 1, mass);
 }
 
 void FullBlockListKernel::emit(CodeBuilder &b, Value item) const {

@@ -25,6 +25,10 @@ std::optional<std::string> writeKernel(FusedPermuteKVOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(FusedSelectBlocksOp op,
                                        plan::KernelOp kernel, Block *module);
+std::optional<std::string> writeKernel(HeadCoverageOp op, plan::KernelOp kernel,
+                                       Block *module);
+std::optional<std::string> writeKernel(RowCoverageOp op, plan::KernelOp kernel,
+                                       Block *module);
 std::optional<std::string> writeKernel(SelectBlocksOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(SplitPoolOp op, plan::KernelOp kernel,

@@ -44,12 +44,13 @@ struct ConvertPBSToTilePass final
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
               .Case<AttentionOp, BlockScoresOp, ColumnImportanceOp,
-                    FusedPermuteKVOp, FusedSelectBlocksOp, MergeStatsOp,
-                    PackedAttentionOp, PermuteKVOp, PoolOp, ProxyStatsOp,
-                    SelectBlocksOp, SortSegmentsOp, SparseAttentionOp,
-                    SplitPoolOp, SplitProxyStatsOp>([&](auto op) {
-                return writeKernel(op, kernel, code.getBody());
-              })
+                    FusedPermuteKVOp, FusedSelectBlocksOp, HeadCoverageOp,
+                    MergeStatsOp, PackedAttentionOp, PermuteKVOp, PoolOp,
+                    ProxyStatsOp, RowCoverageOp, SelectBlocksOp, SortSegmentsOp,
+                    SparseAttentionOp, SplitPoolOp, SplitProxyStatsOp>(
+                  [&](auto op) {
+                    return writeKernel(op, kernel, code.getBody());
+                  })
               .Default([](Operation *) -> Reason {
                 return "there is no kernel of tiles for it";
               });

@@ -71,6 +71,36 @@ struct ConvertPackBits : KernelPattern<PackBitsOp> {
   }
 };
 
+struct ConvertUnpackBits : KernelPattern<UnpackBitsOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(UnpackBitsOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Value quarter = b.and_(kernel.lane, kWords - 1);
+    Value firstLane = b.sub(kernel.lane, quarter);
+    Value shift = b.mul(quarter, 2);
+    // The bits of this lane's columns, from its first one on, of both rows.
+    Value words[2][kWords];
+    for (int64_t row = 0; row < 2; ++row)
+      for (int64_t word = 0; word < kWords; ++word)
+        words[row][word] = b.lshr(
+            b.shflIdx(adaptor.getSource()[row], b.add(firstLane, word)), shift);
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    Values results;
+    for (int64_t i = 0; i < getNumValues(type, kernel.config); ++i) {
+      // See #tile.acc.
+      int64_t column = 8 * (i / 4) + i % 2;
+      Value bit = b.c32(int32_t(uint32_t(1) << column % kWordBits));
+      Value word = words[i / 2 % 2][column / kWordBits];
+      results.push_back(b.cmp(Cmp::NE, b.and_(word, bit), 0));
+    }
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    return success();
+  }
+};
+
 struct ConvertFirstBits : KernelPattern<FirstBitsOp> {
   using KernelPattern::KernelPattern;
 
@@ -122,6 +152,6 @@ struct ConvertFirstBits : KernelPattern<FirstBitsOp> {
 void tile::populateBitPatterns(RewritePatternSet &patterns,
                                const TypeConverter &converter,
                                KernelContext &kernel) {
-  patterns.add<ConvertFirstBits, ConvertPackBits>(
+  patterns.add<ConvertFirstBits, ConvertPackBits, ConvertUnpackBits>(
       converter, patterns.getContext(), kernel);
 }

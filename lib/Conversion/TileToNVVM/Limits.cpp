@@ -143,7 +143,8 @@ static bool isForConsumers(Operation *op) {
   return isa<AnyOp, ArrayReadOp, ArrayWriteOp, BarrierOp, DotAsyncOp, DotOp,
              DotWaitOp, FirstBitsOp, GatherOp, OrderOp, PackBitsOp, ReadOp,
              ReduceOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp,
-             TurnPassOp, TurnWaitOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
+             TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp, IotaOp, SplatOp,
+             BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {

@@ -113,3 +113,25 @@ plan.kernel @packed(%q: tensor<1x4x?x64xf32>, %o: tensor<?xi32>)
     -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
   plan.return %r : tensor<1x4x?x64xf32>
 }
+
+// -----
+
+plan.kernel @coverage(%qp: tensor<1x4x?x64xf32>, %kp: tensor<1x2x?x64xf32>,
+                      %q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>,
+                      %v: tensor<1x2x?x64xbf16>, %positions: tensor<1x2x?xi32>,
+                      %ranges: tensor<1x2x?x2xi32>, %bits: tensor<1x4x?x?xi32>)
+    -> tensor<1x4x?x4xf32> {
+  %kv = pbs.pack_kv %k, %v, %positions, %ranges
+    : (tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?xi32>,
+       tensor<1x2x?x2xi32>)
+    -> !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>
+  %list = pbs.pack_block_list %bits : (tensor<1x4x?x?xi32>)
+    -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256>
+  // expected-remark@+1 {{not written down as tiles: expected split pools (pbs-split-pools), got tensor<1x4x?x64xf32>}}
+  %rows = pbs.row_coverage %qp, %kp, %q, %kv, %list
+    : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x4x?x64xbf16>,
+       !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>,
+       !pbs.block_list<1x4x?x?, block = 128x128, segment = 256>)
+    -> tensor<1x4x?x4xf32>
+  plan.return %rows : tensor<1x4x?x4xf32>
+}

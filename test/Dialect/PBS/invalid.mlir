@@ -612,3 +612,38 @@ func.func @merge_stats(%parts: tensor<1x30x128x2xf32>) {
     : (tensor<1x30x128x2xf32>) -> tensor<1x1x128x2xf32>
   return
 }
+
+// -----
+
+func.func @coverage_of_other_queries(%qp: tensor<1x4x3x64xf32>, %kp: tensor<1x2x?x64xf32>, %q: tensor<1x4x300x64xbf16>,
+    %kv: !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>,
+    %list: !pbs.block_list<1x4x200x?, block = 128x128, segment = 256, causal>) {
+  // expected-error@+1 {{expected a list for the length of the queries, got 200 and 300}}
+  %rows = pbs.row_coverage %qp, %kp, %q, %kv, %list
+    : (tensor<1x4x3x64xf32>, tensor<1x2x?x64xf32>, tensor<1x4x300x64xbf16>,
+       !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>,
+       !pbs.block_list<1x4x200x?, block = 128x128, segment = 256, causal>) -> tensor<1x4x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @coverage_by_other_pools(%qp: tensor<1x4x2x64xf32>, %kp: tensor<1x2x?x64xf32>, %q: tensor<1x4x300x64xbf16>,
+    %kv: !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>,
+    %list: !pbs.block_list<1x4x300x?, block = 128x128, segment = 256, causal>) {
+  // expected-error@+1 {{expected pooled queries for each query block, got 2 and 3}}
+  %rows = pbs.row_coverage %qp, %kp, %q, %kv, %list
+    : (tensor<1x4x2x64xf32>, tensor<1x2x?x64xf32>, tensor<1x4x300x64xbf16>,
+       !pbs.permuted_kv<1x2x?x64xbf16, block = 128, segment = 256>,
+       !pbs.block_list<1x4x300x?, block = 128x128, segment = 256, causal>) -> tensor<1x4x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @coverage_values(%rows: tensor<1x4x?x3xf32>) {
+  // expected-error@+1 {{expected 4 values for each query block, got 3 and 4}}
+  %d, %m = pbs.head_coverage %rows
+    : (tensor<1x4x?x3xf32>) -> (tensor<1x4x1xf32>, tensor<1x4x1xf32>)
+  return
+}

@@ -202,6 +202,7 @@ Outputs pbs::test::runPermuted(pbs_program_t program, const Problem &problem,
   Buffer scores(PBS_F32,
                 {batch, heads, queryBlocks, problem.getNumKeyBlocks()});
   Buffer list(PBS_I32, {batch, heads, queryBlocks, problem.getNumWords()});
+  Buffer density(PBS_F32, {batch, heads, 1}), mass(PBS_F32, {batch, heads, 1});
   q.write(inputs.q);
   k.write(inputs.k);
   v.write(inputs.v);
@@ -209,7 +210,8 @@ Outputs pbs::test::runPermuted(pbs_program_t program, const Problem &problem,
   std::vector<Buffer *> arguments = {&q, &k, &v, &output, &lse};
   if (!problem.unpermuted)
     arguments.push_back(&importance);
-  arguments.insert(arguments.end(), {&positions, &scores, &list});
+  arguments.insert(arguments.end(),
+                   {&positions, &scores, &list, &density, &mass});
   EXPECT_EQ(runner ? runner(program, arguments) : run(program, arguments), "");
   EXPECT_EQ(before, q.bytes + k.bytes + v.bytes) << "inputs were written";
   Outputs result;
@@ -219,6 +221,8 @@ Outputs pbs::test::runPermuted(pbs_program_t program, const Problem &problem,
   result.positions = positions.readInts();
   result.scores = scores.read();
   result.list = list.readInts();
+  result.density = density.read();
+  result.mass = mass.read();
   return result;
 }
 
@@ -250,6 +254,10 @@ void pbs::test::expectRight(const Problem &problem, const Inputs &inputs,
   expectOk("selection in f64",
            reference::checkSelectionF64(problem, inputs, outputs.positions,
                                         outputs.list));
+  expectOk("density and covered mass",
+           reference::checkCoverage(problem, outputs.positions, outputs.scores,
+                                    outputs.list, outputs.density,
+                                    outputs.mass));
   expectOk("output", reference::checkOutput(problem, inputs, outputs.positions,
                                             outputs.list, outputs.output, 256));
   expectOk("lse", reference::checkLse(problem, inputs, outputs.positions,

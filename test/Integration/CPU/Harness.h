@@ -58,9 +58,15 @@ std::string run(pbs_program_t program, const std::vector<Buffer *> &arguments,
 /// How tensors lie in memory.
 enum class Layout { RowMajor, HeadsInside, Padded };
 
+/// All outputs that the whole method has.
+constexpr int kAllOutputs = PBS_OUTPUT_LSE | PBS_OUTPUT_IMPORTANCE |
+                            PBS_OUTPUT_POSITIONS | PBS_OUTPUT_SCORES |
+                            PBS_OUTPUT_BLOCK_LIST | PBS_OUTPUT_DENSITY |
+                            PBS_OUTPUT_COVERED_MASS;
+
 /// All outputs of the whole method, row-major.
 struct Outputs {
-  std::vector<float> output, lse, importance, scores;
+  std::vector<float> output, lse, importance, scores, density, mass;
   std::vector<int32_t> positions, list;
 };
 

@@ -21,10 +21,6 @@ using pbs::reference::Proxy;
 using pbs::reference::Sharing;
 using pbs::reference::StopRule;
 
-static constexpr int kAllOutputs = PBS_OUTPUT_LSE | PBS_OUTPUT_IMPORTANCE |
-                                   PBS_OUTPUT_POSITIONS | PBS_OUTPUT_SCORES |
-                                   PBS_OUTPUT_BLOCK_LIST;
-
 static Problem makeProblem(int64_t queryHeads, int64_t kvHeads, int64_t dim) {
   Problem problem;
   problem.queryHeads = queryHeads;
@@ -377,5 +373,7 @@ TEST(Permuted, SameBitsTwice) {
     EXPECT_EQ(first.importance, again.importance);
     EXPECT_EQ(first.scores, again.scores);
     EXPECT_EQ(first.list, again.list);
+    EXPECT_EQ(first.density, again.density);
+    EXPECT_EQ(first.mass, again.mass);
   }
 }

@@ -19,10 +19,6 @@ using pbs::reference::Problem;
 using pbs::reference::Sharing;
 using pbs::reference::StopRule;
 
-static constexpr int kAllOutputs = PBS_OUTPUT_LSE | PBS_OUTPUT_IMPORTANCE |
-                                   PBS_OUTPUT_POSITIONS | PBS_OUTPUT_SCORES |
-                                   PBS_OUTPUT_BLOCK_LIST;
-
 static Problem makeProblem(int64_t queryHeads, int64_t kvHeads, int64_t dim) {
   Problem problem;
   problem.queryHeads = queryHeads;
@@ -242,5 +238,6 @@ TEST(GPUMethod, SameBitsTwice) {
   EXPECT_TRUE(first.output == second.output && first.lse == second.lse &&
               first.positions == second.positions &&
               first.list == second.list && first.scores == second.scores &&
-              first.importance == second.importance);
+              first.importance == second.importance &&
+              first.density == second.density && first.mass == second.mass);
 }

@@ -9,6 +9,7 @@
 #include "IRProgram.h"
 #include <cmath>
 #include <gtest/gtest.h>
+#include <numeric>
 
 using namespace pbs::test;
 
@@ -100,4 +101,62 @@ TEST(GPUSelect, FusedAndSeparateKernelsAgree) {
 /// The longer the rows, the fewer have room for their scores at once.
 TEST(GPUSelect, LongRows) {
   expectSameSelection("#pbs.top_p<0.5>", {{300, 300000}});
+}
+
+/// Rows and columns beyond those of one tile of scores, and those of a tile
+/// that is cut: the largest score of a row changes on the way.
+static void expectRightCoverage(bool causal, const std::string &rule,
+                                int64_t numQueries, int64_t numKeys) {
+  std::string ir = R"(
+    !q = tensor<1x1x?x64xbf16>
+    !pool = tensor<1x1x?x64xf32>
+    !scores = tensor<1x1x?x?xf32>
+    !share = tensor<1x1x1xf32>
+    !kv = !pbs.permuted_kv<1x1x?x64xbf16, block = 128, segment = 256>
+    !list = !pbs.block_list<1x1x?x?, block = 128x128, segment = 256CAUSAL>
+    func.func @cover(%q: !q, %k: !q)
+        -> (!scores, tensor<1x1x?x?xi32>, !share, !share) {
+      %kv = pbs.kv_from_positions %k, %k : (!q, !q) -> !kv
+      %kp = pbs.pool %k : (!q) -> !pool
+      %qp = pbs.pool %q : (!q) -> !pool
+      %list, %scores = pbs.fused_select_blocks %q, %kp, %kv {select = RULE}
+        : (!q, !pool, !kv) -> (!list, !scores)
+      %bits = pbs.unpack_block_list %list : (!list) -> tensor<1x1x?x?xi32>
+      %rows = pbs.row_coverage %qp, %kp, %q, %kv, %list
+        : (!pool, !pool, !q, !kv, !list) -> tensor<1x1x?x4xf32>
+      %density, %mass = pbs.head_coverage %rows
+        : (tensor<1x1x?x4xf32>) -> (!share, !share)
+      return %scores, %bits, %density, %mass
+        : !scores, tensor<1x1x?x?xi32>, !share, !share
+    })";
+  ir = replace(ir, "CAUSAL", causal ? ", causal" : "");
+  Program program = compileIR(replace(ir, "RULE", rule), "fuse=false");
+  ASSERT_TRUE(program);
+  Selection selection(numQueries, numKeys);
+  Buffer density(PBS_F32, {1, 1, 1}), mass(PBS_F32, {1, 1, 1});
+  ASSERT_EQ(
+      runOnDevice(program.get(), {&selection.q, &selection.k, &selection.scores,
+                                  &selection.bits, &density, &mass}),
+      "");
+  pbs::reference::Problem problem;
+  problem.numQueries = numQueries;
+  problem.numKeys = numKeys;
+  problem.headDim = 64;
+  problem.causal = causal;
+  std::vector<int32_t> positions(numKeys);
+  std::iota(positions.begin(), positions.end(), 0);
+  pbs::reference::Check check = pbs::reference::checkCoverage(
+      problem, positions, selection.scores.read(), selection.bits.readInts(),
+      density.read(), mass.read());
+  EXPECT_TRUE(check.ok) << check.message;
+  float share = mass.read()[0];
+  EXPECT_TRUE(0 < share && share < 1) << share;
+}
+
+TEST(GPUCoverage, CausalRowsAndColumnsOfSeveralTiles) {
+  expectRightCoverage(true, "#pbs.top_p<0.6>", 17000, 33300);
+}
+
+TEST(GPUCoverage, RowsAndColumnsOfSeveralTiles) {
+  expectRightCoverage(false, "#pbs.top_k<5>", 16700, 17000);
 }

@@ -65,6 +65,37 @@ public:
     equal(key[2], permutation[2], "keys and permutation of the same length");
   }
 
+  /// Pooled keys against keys and values `[B, Hp, N, D]`; split ones have twice
+  /// the columns.
+  void keyPool(ArrayRef<AffineExpr> pool, ArrayRef<AffineExpr> kv,
+               int64_t block, bool isSplit) {
+    equal(pool[0], kv[0], "pooled keys of the batch size of the keys");
+    equal(pool[1], kv[1], "pooled keys for each head of the keys");
+    equal(pool[2], kv[2].ceilDiv(block), "pooled keys for each key block");
+    equal(pool[3], isSplit ? kv[3] * 2 : kv[3],
+          isSplit ? "split pooled keys of twice the head dimension of the keys"
+                  : "pooled keys of the head dimension of the keys");
+  }
+
+  /// Pooled queries against queries `[B, Hq, M, D]` and pooled keys.
+  void queryPool(ArrayRef<AffineExpr> pool, ArrayRef<AffineExpr> query,
+                 ArrayRef<AffineExpr> keyPool, int64_t block) {
+    equal(pool[0], query[0], "pooled queries of the batch size of the queries");
+    equal(pool[1], query[1], "pooled queries for each query head");
+    equal(pool[2], query[2].ceilDiv(block),
+          "pooled queries for each query block");
+    equal(pool[3], keyPool[3], "as many pooled columns as of the keys");
+  }
+
+  /// A list `[B, Hq, M, N]` against queries and keys.
+  void listFor(ArrayRef<AffineExpr> list, ArrayRef<AffineExpr> query,
+               ArrayRef<AffineExpr> kv) {
+    equal(list[0], query[0], "a list of the batch size of the queries");
+    equal(list[1], query[1], "a list for each query head");
+    equal(list[2], query[2], "a list for the length of the queries");
+    equal(list[3], kv[2], "a list for the length of the keys");
+  }
+
   /// Proxy statistics against the shape they should have.
   void stats(ArrayRef<AffineExpr> stats, ArrayRef<AffineExpr> expected) {
     equal(stats[0], expected[0], "statistics of the batch size of the queries");
@@ -329,26 +360,45 @@ void FusedSelectBlocksOp::getShapeConstraints(
   auto type = cast<PermutedKVType>(getKv().getType());
   Rules rules(constraints);
   rules.queryAndKey(operands[0], kv);
-  rules.equal(pool[0], kv[0], "pooled keys of the batch size of the keys");
-  rules.equal(pool[1], kv[1], "pooled keys for each head of the keys");
-  rules.equal(pool[2], kv[2].ceilDiv(type.getBlock()),
-              "pooled keys for each key block");
-  bool isSplit = getKeyPool().getType().getElementType().isBF16();
-  rules.equal(pool[3], isSplit ? kv[3] * 2 : kv[3],
-              isSplit ? "split pooled keys of twice the head dimension of the "
-                        "keys"
-                      : "pooled keys of the head dimension of the keys");
-  if (!getQueryPool())
-    return;
-  const SymbolicShape &query = operands[0], &queryPool = operands[3];
-  rules.equal(queryPool[0], query[0],
-              "pooled queries of the batch size of the queries");
-  rules.equal(queryPool[1], query[1], "pooled queries for each query head");
-  rules.equal(queryPool[2],
-              query[2].ceilDiv(
-                  cast<BlockListType>(getList().getType()).getQueryBlock()),
-              "pooled queries for each query block");
-  rules.equal(queryPool[3], pool[3], "as many pooled columns as of the keys");
+  rules.keyPool(pool, kv, type.getBlock(),
+                getKeyPool().getType().getElementType().isBF16());
+  if (getQueryPool())
+    rules.queryPool(operands[3], operands[0], pool,
+                    cast<BlockListType>(getList().getType()).getQueryBlock());
+}
+
+void RowCoverageOp::inferSymbolicShapes(
+    ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
+  const SymbolicShape &pool = operands[0];
+  results.push_back({pool[0], pool[1], pool[2], constant(4, pool[0])});
+}
+
+void RowCoverageOp::getShapeConstraints(
+    ArrayRef<SymbolicShape> operands,
+    SmallVectorImpl<ShapeConstraint> &constraints) {
+  const SymbolicShape &keyPool = operands[1], &query = operands[2],
+                      &kv = operands[3];
+  Rules rules(constraints);
+  rules.queryAndKey(query, kv);
+  rules.keyPool(keyPool, kv, cast<PermutedKVType>(getKv().getType()).getBlock(),
+                getKeyPool().getType().getElementType().isBF16());
+  rules.queryPool(operands[0], query, keyPool,
+                  cast<BlockListType>(getList().getType()).getQueryBlock());
+  rules.listFor(operands[4], query, kv);
+}
+
+void HeadCoverageOp::inferSymbolicShapes(
+    ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
+  const SymbolicShape &rows = operands[0];
+  results.assign(2, {rows[0], rows[1], constant(1, rows[0])});
+}
+
+void HeadCoverageOp::getShapeConstraints(
+    ArrayRef<SymbolicShape> operands,
+    SmallVectorImpl<ShapeConstraint> &constraints) {
+  const SymbolicShape &rows = operands[0];
+  Rules(constraints)
+      .equal(rows[3], constant(4, rows[3]), "4 values for each query block");
 }
 
 void SparseAttentionOp::inferSymbolicShapes(
@@ -363,10 +413,7 @@ void SparseAttentionOp::getShapeConstraints(
                       &list = operands[2];
   Rules rules(constraints);
   rules.queryAndKey(query, kv);
-  rules.equal(list[0], query[0], "a list of the batch size of the queries");
-  rules.equal(list[1], query[1], "a list for each query head");
-  rules.equal(list[2], query[2], "a list for the length of the queries");
-  rules.equal(list[3], kv[2], "a list for the length of the keys");
+  rules.listFor(list, query, kv);
 }
 
 void MergeOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,

@@ -257,6 +257,20 @@ LogicalResult FusedSelectBlocksOp::verify() {
                  failed(verifyShapes(*this)));
 }
 
+LogicalResult RowCoverageOp::verify() {
+  auto kv = cast<PermutedKVType>(getKv().getType());
+  return failure(failed(verifyElementTypes(*this, getQueryPool().getType(),
+                                           getKeyPool().getType())) ||
+                 failed(verifyHeadDim(*this, getQueryPool().getType())) ||
+                 failed(verifyElementTypes(*this, getQuery().getType(), kv)) ||
+                 failed(verifyListFor(
+                     *this, kv, cast<BlockListType>(getList().getType()))) ||
+                 failed(verifyScale(*this, getScale())) ||
+                 failed(verifyShapes(*this)));
+}
+
+LogicalResult HeadCoverageOp::verify() { return verifyShapes(*this); }
+
 LogicalResult SparseAttentionOp::verify() {
   auto kv = cast<PermutedKVType>(getKv().getType());
   auto list = cast<BlockListType>(getList().getType());

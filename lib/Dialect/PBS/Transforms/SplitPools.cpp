@@ -23,10 +23,9 @@ struct SplitPoolsPass final : pbs::impl::SplitPoolsPassBase<SplitPoolsPass> {
   void runOnOperation() override {
     getOperation().walk([&](Operation *op) {
       if (auto scores = dyn_cast<BlockScoresOp>(op)) {
-        if (!scores.getScale())
-          scores.setScaleAttr(getDefaultScale(scores.getQueryPool()));
-        split(scores.getQueryPoolMutable());
-        split(scores.getKeyPoolMutable());
+        splitBoth(scores);
+      } else if (auto coverage = dyn_cast<RowCoverageOp>(op)) {
+        splitBoth(coverage);
       } else if (auto select = dyn_cast<FusedSelectBlocksOp>(op)) {
         split(select.getKeyPoolMutable());
         if (select.getQueryPool())
@@ -45,6 +44,14 @@ private:
     return Builder(pool.getContext())
         .getF64FloatAttr(
             1 / std::sqrt(type.getElementType().isF32() ? dim : dim / 2));
+  }
+
+  template <typename OpT>
+  void splitBoth(OpT op) {
+    if (!op.getScale())
+      op.setScaleAttr(getDefaultScale(op.getQueryPool()));
+    split(op.getQueryPoolMutable());
+    split(op.getKeyPoolMutable());
   }
 
   void split(OpOperand &operand) {

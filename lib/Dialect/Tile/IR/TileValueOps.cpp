@@ -393,6 +393,19 @@ LogicalResult PackBitsOp::verify() {
   return success();
 }
 
+LogicalResult UnpackBitsOp::verify() {
+  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
+  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+    return failure();
+  if (!isWords(from) || !isa<QuadAttr>(from.getEncoding()) ||
+      !isa<AccAttr>(to.getEncoding()) || !to.getElementType().isInteger(1) ||
+      to.getShape()[1] != 128 || from.getShape()[0] != to.getShape()[0])
+    return emitOpError() << "expected four columns of i32 in the layout "
+                            "#tile.quad to 128 of i1 in #tile.acc, got "
+                         << from << " to " << to;
+  return success();
+}
+
 int64_t GatherOp::getScratchBytes(ConfigAttr) {
   return getTensor(getRows()).getShape()[0] * 4;
 }

@@ -228,4 +228,29 @@ def Tile_RangeListOp : Tile_Op<"range_list", [Pure]> {
   let assemblyFormat = "$full `,` $end attr-dict";
 }
 
+def Tile_UnpackBitsOp : Tile_Op<"unpack_bits", [Pure]> {
+  let summary = "Four words as 128 columns of i1";
+  let description = [{
+    The inverse of `tile.pack_bits` for `#tile.acc`: column `c` of a row is bit
+    `c mod 32` of word `c / 32`, which is with part `c / 32` of `#tile.quad`.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%list: !tile.global<?x?xi32>) {
+      %z = arith.constant 0 : i32
+      %words = tile.read %list[%z, %z] : !tile.global<?x?xi32>
+        -> tensor<128x4xi32, #tile.quad>
+      %listed = tile.unpack_bits %words : tensor<128x4xi32, #tile.quad>
+        -> tensor<128x128xi1, #tile.acc>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 #endif // PBS_DIALECT_TILE_IR_TILELISTOPS_TD
