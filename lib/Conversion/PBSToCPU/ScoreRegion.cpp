@@ -22,13 +22,16 @@ LogicalResult mlir::pbs::cpu::verifyScoreRegion(Region &region) {
   if (region.empty())
     return success();
   for (Operation &op : region.front().without_terminator()) {
-    if (isa<arith::ArithDialect>(op.getDialect()) ||
+    // The remainder would be a call of the C library.
+    if ((isa<arith::ArithDialect>(op.getDialect()) &&
+         !isa<arith::RemFOp>(op)) ||
         isa<math::AbsFOp, math::ExpOp, math::Exp2Op, math::FmaOp, math::LogOp,
             math::Log2Op, math::TanhOp>(op))
       continue;
     return op.emitOpError("has no CPU code in a score region; expected ops of "
-                          "arith, or math.absf, math.exp, math.exp2, math.fma, "
-                          "math.log, math.log2 or math.tanh");
+                          "arith but arith.remf, or math.absf, math.exp, "
+                          "math.exp2, math.fma, math.log, math.log2 or "
+                          "math.tanh");
   }
   return success();
 }

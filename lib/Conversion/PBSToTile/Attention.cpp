@@ -487,10 +487,11 @@ static std::optional<std::string> refuse(const AttentionTask &task,
     stream << "expected a head dimension of 64 or 128, got " << headDim;
   else if (Operation *op =
                task.score ? findUnsupportedOp(*task.score) : nullptr)
-    stream << "expected ops of arith, or math.absf, math.exp, math.exp2, "
-              "math.fma, math.log, math.log2, math.rsqrt, math.sqrt or "
-              "math.tanh in the score region, got "
-           << op->getName();
+    stream
+        << "expected ops of arith but arith.remf, or math.absf, math.exp, "
+           "math.exp2, math.fma, math.log, math.log2, math.rsqrt, math.sqrt or "
+           "math.tanh in the score region, got "
+        << op->getName();
   else
     return std::nullopt;
   return reason;

@@ -23,7 +23,9 @@ Operation *mlir::pbs::findUnsupportedOp(Region &region) {
   if (region.empty())
     return nullptr;
   for (Operation &op : region.front().without_terminator())
-    if (!isa<arith::ArithDialect>(op.getDialect()) &&
+    // The remainder would be wrong where the quotient is large.
+    if ((!isa<arith::ArithDialect>(op.getDialect()) ||
+         isa<arith::RemFOp>(op)) &&
         !isa<math::AbsFOp, math::ExpOp, math::Exp2Op, math::FmaOp, math::LogOp,
              math::Log2Op, math::RsqrtOp, math::SqrtOp, math::TanhOp>(op))
       return &op;

@@ -51,9 +51,24 @@ plan.kernel @debug_result_alone(%q: tensor<1x4x?x64xf32>,
 plan.kernel @score_op(%q: tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32> {
   %o, %lse = pbs.attention %q, %q, %q
     score (%x, %b, %h, %p, %j) {
-      // expected-error @below {{has no CPU code in a score region; expected ops of arith, or math.absf, math.exp, math.exp2, math.fma, math.log, math.log2 or math.tanh}}
+      // expected-error @below {{has no CPU code in a score region; expected ops of arith but arith.remf, or math.absf, math.exp, math.exp2, math.fma, math.log, math.log2 or math.tanh}}
       %y = math.sin %x : f32
       pbs.yield %y
+    }
+    : (tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>)
+    -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  plan.return %o : tensor<1x4x?x64xf32>
+}
+
+// -----
+
+plan.kernel @score_remainder(%q: tensor<1x4x?x64xf32>) -> tensor<1x4x?x64xf32> {
+  %o, %lse = pbs.attention %q, %q, %q
+    score (%x, %b, %h, %p, %j) {
+      %y = arith.constant 3.0 : f32
+      // expected-error @below {{has no CPU code in a score region; expected ops of arith but arith.remf}}
+      %z = arith.remf %x, %y : f32
+      pbs.yield %z
     }
     : (tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>)
     -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)

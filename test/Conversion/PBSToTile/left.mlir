@@ -91,7 +91,7 @@ plan.kernel @strided_proxy(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>)
 // -----
 
 plan.kernel @score_op(%q: tensor<1x4x?x64xbf16>) -> tensor<1x4x?x64xbf16> {
-  // expected-remark@+1 {{expected ops of arith, or math.absf, math.exp, math.exp2, math.fma, math.log, math.log2, math.rsqrt, math.sqrt or math.tanh in the score region, got math.sin}}
+  // expected-remark@+1 {{expected ops of arith but arith.remf, or math.absf, math.exp, math.exp2, math.fma, math.log, math.log2, math.rsqrt, math.sqrt or math.tanh in the score region, got math.sin}}
   %o, %lse = pbs.attention %q, %q, %q {causal}
     score (%x, %b, %h, %p, %j) {
       %y = math.sin %x : f32

@@ -94,6 +94,16 @@ struct ConfigurePass final : tile::impl::ConfigurePassBase<ConfigurePass> {
       func.emitOpError() << "expected a known chip, got '" << chip << "'";
       return signalPassFailure();
     }
+    for (auto [name, value] :
+         {std::pair<StringRef, int64_t>("specialize", specialize),
+          {"overlap", overlap},
+          {"ping-pong", pingPong},
+          {"skip-scaling", skipScaling}})
+      if (value < -1 || value > 1) {
+        func.emitOpError() << "expected '" << name
+                           << "' of 0, 1 or -1 to choose, got " << value;
+        return signalPassFailure();
+      }
     KernelFacts facts = getFacts(func);
     if (facts.hasDots && !info->hasWgmma) {
       func.emitOpError() << "expected a chip with warpgroup products, got '"
