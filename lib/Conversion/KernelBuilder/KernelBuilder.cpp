@@ -274,8 +274,10 @@ Value KernelBuilder::negInf() {
   return constant(
       FloatAttr::get(f32, APFloat::getInf(APFloat::IEEEsingle(), true)), f32);
 }
-Value KernelBuilder::fadd(Value a, Value b) {
-  return LLVM::FAddOp::create(builder, loc, a, b);
+Value KernelBuilder::fadd(Value a, Value b, bool contract) {
+  return LLVM::FAddOp::create(builder, loc, a, b,
+                              contract ? LLVM::FastmathFlags::contract
+                                       : LLVM::FastmathFlags::none);
 }
 Value KernelBuilder::fmul(Value a, Value b) {
   return LLVM::FMulOp::create(builder, loc, a, b);

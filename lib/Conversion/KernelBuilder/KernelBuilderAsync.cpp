@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/Matchers.h"
 #include "pbs/Conversion/KernelBuilder/KernelBuilder.h"
 
 using namespace mlir;
@@ -224,6 +225,9 @@ Values KernelBuilder::tiedAsm(StringRef text, ArrayRef<Value> tied,
 }
 
 void KernelBuilder::ptxIf(StringRef code, ValueRange operands, Value pred) {
+  // A constant would be printed where PTX expects a register.
+  if (matchPattern(pred, m_One()))
+    pred = Value();
   NVVM::InlinePtxOp::create(builder, loc, TypeRange(), operands, ValueRange(),
                             code, pred);
 }

@@ -12,43 +12,68 @@
 #include "Kernels.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include <limits>
 
 using namespace mlir;
 using namespace mlir::pbs;
 
-static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+/// Proxy rows of a tile: few, so that four warpgroups have registers for them.
+static constexpr int64_t kProxyRows = 64;
+
+/// Keys of a tile, 64 for each warpgroup that computes: four of them where
+/// segments allow it, since nothing else hides the latencies of sort and
+/// gather.
+static int64_t chooseTileKeys(const ProxyTask &task) {
+  constexpr int64_t kTallTile = 256;
+  return task.segment % kTallTile == 0 ? kTallTile : kTileRows;
+}
 
 ImportanceWriter::ImportanceWriter(KernelWriter &b, const ProxyTask &task,
                                    Value query, Value key, Value stats,
                                    Value numHeads)
-    : b(b), task(task), proxy(b, task, query, key, b.dim(stats, 1)),
+    : b(b), task(task), tileKeys(chooseTileKeys(task)),
+      proxyTiles(llvm::divideCeil(task.getMaxRows(), kProxyRows)),
+      proxy(b, task, query, key, b.dim(stats, 1),
+            b.acc(tileKeys, kProxyRows, b.getF32Type())),
       stats(stats), softmaxes(b.div(b.dim(stats, 1), numHeads)),
       permutationsPerKey(b.div(numHeads, b.dim(key, 1))) {}
 
-std::pair<Value, Value> ImportanceWriter::readStats(Value batch, Value head) {
-  RankedTensorType lane = b.lane(kTileRows, b.getF32Type());
+ImportanceWriter::ProxyTile ImportanceWriter::getProxyTile(Value head,
+                                                           Value number) {
+  Value tiles = b.i32(proxyTiles);
+  Value softmax = b.div(number, tiles);
+  return {b.add(b.mul(head, softmaxes), softmax),
+          b.mul(b.sub(number, b.mul(softmax, tiles)), b.i32(kProxyRows))};
+}
+
+ImportanceWriter::RowStats ImportanceWriter::readStats(Value batch,
+                                                       const ProxyTile &at) {
+  RankedTensorType lane = b.lane(kProxyRows, b.getF32Type());
   auto read = [&](int64_t which) -> Value {
-    return tile::ReadOp::create(b, lane, stats,
-                                ValueRange{batch, head, b.i32(0), b.i32(which)},
-                                /*other=*/Value(), b.getI64IntegerAttr(2));
+    return tile::ReadOp::create(
+        b, lane, stats, ValueRange{batch, at.statsHead, at.first, b.i32(which)},
+        /*other=*/Value(), b.getI64IntegerAttr(2));
   };
   Value max = read(0);
   return {max, read(1)};
 }
 
 ImportanceWriter::Columns
-ImportanceWriter::writeColumns(std::pair<Value, Value> stats) {
+ImportanceWriter::writeColumns(const RowStats &rowStats, const ProxyTile &at) {
   Type f32 = b.getF32Type();
-  RankedTensorType lane = b.lane(kTileRows, f32);
-  RankedTensorType indexLane = b.lane(kTileRows, b.getI32Type());
-  RankedTensorType column = b.column(kTileRows, f32);
+  RankedTensorType lane = b.lane(kProxyRows, f32);
+  RankedTensorType indexLane = b.lane(kProxyRows, b.getI32Type());
+  RankedTensorType column = b.column(kProxyRows, f32);
+  Value numLeft = b.sub(proxy.numRows, at.first);
   Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
                                        tile::IotaOp::create(b, indexLane),
-                                       b.splat(proxy.numRows, indexLane));
+                                       b.splat(numLeft, indexLane));
   Value zero = b.filled(lane, 0);
-  Value offset = proxy.writeOffset(stats.first);
-  Value factor = arith::DivFOp::create(b, b.filled(lane, 1), stats.second);
+  Value offset = proxy.writeOffset(rowStats.max);
+  // One instruction, right to 1 in 2^23 (PTX ISA, rcp.approx).
+  auto approximate =
+      arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::afn);
+  Value factor =
+      arith::DivFOp::create(b, b.filled(lane, 1), rowStats.sum, approximate);
   auto relayout = [&](Value value) -> Value {
     Value masked = arith::SelectOp::create(b, exists, value, zero);
     return tile::RelayoutOp::create(b, column, masked,
@@ -57,100 +82,133 @@ ImportanceWriter::writeColumns(std::pair<Value, Value> stats) {
   return {relayout(offset), relayout(factor)};
 }
 
-Value ImportanceWriter::writeProbabilities(Value product,
-                                           const Columns &columns) {
+Value ImportanceWriter::writeSum(Value product, const Columns &columns,
+                                 const ProxyTile &at) {
   RankedTensorType type = proxy.scoreType;
   Value factors = b.broadcast(columns.factor, type);
   Value exponents = math::FmaOp::create(b, product, proxy.scales,
                                         b.broadcast(columns.offset, type));
+  Value powers = math::Exp2Op::create(b, exponents);
+  auto sum = [&](bool masks) -> Value {
+    Value p;
+    if (!masks) {
+      // In the sum the multiplication and the addition are one instruction.
+      auto contract = arith::FastMathFlagsAttr::get(
+          b.getContext(), arith::FastMathFlags::contract);
+      p = arith::MulFOp::create(b, powers, factors, contract);
+    } else {
+      // With another instruction: LLVM would move a multiplication that both
+      // branches have out of them, away from the addition.
+      Value zero = b.filled(type, 0);
+      Value none =
+          arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, factors, zero);
+      p = arith::SelectOp::create(
+          b, none, zero, math::FmaOp::create(b, powers, factors, zero));
+    }
+    return tile::ReduceOp::create(b, b.quad(tileKeys), tile::ReduceKind::Add, p,
+                                  /*dim=*/1, /*offset=*/IntegerAttr());
+  };
   // Of rows that do not exist products may be 0 * inf, and 0 * NaN would not
-  // be 0.
+  // be 0. The sums are in the branches too: as a select for each probability
+  // the masks would cost as much as the exponentials.
   Value all = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, proxy.numRows,
-                                    b.i32(kTileRows));
-  auto masked = scf::IfOp::create(
-      b, all,
-      [&](OpBuilder &, Location) { scf::YieldOp::create(b, exponents); },
-      [&](OpBuilder &, Location) {
-        Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                           factors, b.filled(type, 0));
-        scf::YieldOp::create(
-            b, arith::SelectOp::create(b, none, b.filled(type, -kInfinity),
-                                       exponents)
-                   .getResult());
-      });
-  return arith::MulFOp::create(b, math::Exp2Op::create(b, masked.getResult(0)),
-                               factors);
+                                    b.add(at.first, b.i32(kProxyRows)));
+  auto yield = [&](bool masks) {
+    return [&sum, masks, this](OpBuilder &, Location) {
+      scf::YieldOp::create(b, sum(masks));
+    };
+  };
+  return scf::IfOp::create(b, all, yield(false), yield(true)).getResult(0);
+}
+
+Value ImportanceWriter::writeProduct(Value tile, Value rows, Value sum) {
+  return tile::DotOp::create(b, proxy.scoreType, tile, rows, sum,
+                             /*transpose_b=*/true);
+}
+
+SmallVector<Value> ImportanceWriter::writeSums(Value batch, const ProxyTile &at,
+                                               const RowStats &rowStats) {
+  auto loadRows = [&](Value query) {
+    return proxy.loadRows(batch, query, at.first, kProxyRows);
+  };
+  SmallVector<Value> products;
+  if (task.averages()) {
+    // Queries that share a softmax: their products are added up.
+    SmallVector<Value> zeros(keys.size(), b.filled(proxy.scoreType, 0));
+    auto loop = scf::ForOp::create(
+        b, b.i32(0), proxy.averaged, b.i32(1), zeros,
+        [&](OpBuilder &, Location, Value a, ValueRange sums) {
+          Value rows = loadRows(b.add(b.mul(at.statsHead, proxy.averaged), a));
+          SmallVector<Value> next;
+          for (auto [tile, sum] : llvm::zip_equal(keys, sums))
+            next.push_back(writeProduct(tile, rows, sum));
+          scf::YieldOp::create(b, next);
+        });
+    products = llvm::to_vector_of<Value>(loop.getResults());
+  }
+  Value rows;
+  // One product ahead, so that one runs beside the arithmetic on another.
+  auto getProduct = [&](size_t t) {
+    if (products.size() == t && t < keys.size())
+      products.push_back(writeProduct(keys[t], rows, /*sum=*/Value()));
+  };
+  if (!task.averages()) {
+    rows = loadRows(at.statsHead);
+    getProduct(0);
+  }
+  Columns columns = writeColumns(rowStats, at);
+  SmallVector<Value> sums;
+  for (size_t t = 0; t < keys.size(); ++t) {
+    getProduct(t + 1);
+    sums.push_back(writeSum(products[t], columns, at));
+  }
+  return sums;
 }
 
 SmallVector<Value> ImportanceWriter::write(Value batch, Value head,
                                            Value segment) {
-  int64_t numTiles = task.segment / kTileRows;
-  RankedTensorType quad = b.quad(kTileRows);
-  RankedTensorType row = b.row(kTileRows, b.getF32Type());
+  int64_t numTiles = task.segment / tileKeys;
+  RankedTensorType row = b.row(tileKeys, b.getF32Type());
   Value kvHead = b.div(head, permutationsPerKey);
-  Value firstBlock = b.mul(segment, b.i32(numTiles));
+  Value firstKey = b.mul(segment, b.i32(task.segment));
   keys.clear();
   for (int64_t t = 0; t < numTiles; ++t)
-    keys.push_back(proxy.loadKeys(batch, kvHead, b.add(firstBlock, b.i32(t))));
+    keys.push_back(proxy.loadKeys(
+        batch, kvHead, b.add(firstKey, b.i32(t * tileKeys)), tileKeys));
 
-  // Queries that share a softmax: their products are added up.
-  auto writeProducts = [&](Value softmax) {
-    Value statsHead = b.add(b.mul(head, softmaxes), softmax);
-    // On its way while products are computed.
-    std::pair<Value, Value> rowStats = readStats(batch, statsHead);
-    auto add = [&](Value query, ValueRange sums) {
-      Value rows = proxy.loadRows(batch, query);
-      SmallVector<Value> products;
-      for (int64_t t = 0; t < numTiles; ++t)
-        products.push_back(tile::DotOp::create(
-            b, proxy.scoreType, keys[t], rows, sums.empty() ? Value() : sums[t],
-            /*transpose_b=*/true));
-      return products;
-    };
-    SmallVector<Value> products;
-    if (!task.averages()) {
-      products = add(statsHead, {});
-    } else {
-      SmallVector<Value> zeros(numTiles, b.filled(proxy.scoreType, 0));
-      auto loop = scf::ForOp::create(
-          b, b.i32(0), proxy.averaged, b.i32(1), zeros,
-          [&](OpBuilder &, Location, Value a, ValueRange sums) {
-            Value query = b.add(b.mul(statsHead, proxy.averaged), a);
-            scf::YieldOp::create(b, add(query, sums));
-          });
-      products = llvm::to_vector_of<Value>(loop.getResults());
-    }
-    Columns columns = writeColumns(rowStats);
-    SmallVector<Value> sums;
-    for (Value product : products)
-      sums.push_back(tile::ReduceOp::create(
-          b, quad, tile::ReduceKind::Add, writeProbabilities(product, columns),
-          /*dim=*/1,
-          /*offset=*/IntegerAttr()));
-    return sums;
-  };
-  SmallVector<Value> zeros(numTiles, b.filled(quad, 0));
+  Value count = b.mul(softmaxes, b.i32(proxyTiles));
+  RowStats firstStats = readStats(batch, getProxyTile(head, b.i32(0)));
+  SmallVector<Value> inits(numTiles, b.filled(b.quad(tileKeys), 0));
+  inits.append({firstStats.max, firstStats.sum});
   auto loop = scf::ForOp::create(
-      b, b.i32(0), softmaxes, b.i32(1), zeros,
-      [&](OpBuilder &, Location, Value softmax, ValueRange totals) {
-        SmallVector<Value> sums = writeProducts(softmax);
-        for (auto [sum, total] : llvm::zip_equal(sums, totals))
+      b, b.i32(0), count, b.i32(1), inits,
+      [&](OpBuilder &, Location, Value number, ValueRange carried) {
+        // Statistics of the next tile are on their way during this one.
+        Value next = b.min(b.add(number, b.i32(1)), b.sub(count, b.i32(1)));
+        RowStats nextStats = readStats(batch, getProxyTile(head, next));
+        SmallVector<Value> sums =
+            writeSums(batch, getProxyTile(head, number),
+                      {carried[numTiles], carried[numTiles + 1]});
+        for (auto [sum, total] :
+             llvm::zip_equal(sums, carried.take_front(numTiles)))
           sum = arith::AddFOp::create(b, total, sum);
+        sums.append({nextStats.max, nextStats.sum});
         scf::YieldOp::create(b, sums);
       });
 
-  Value count = proxy.toFloat(b.mul(proxy.numRows, softmaxes));
+  Value rows = proxy.toFloat(b.mul(proxy.numRows, softmaxes));
+  Value isComplete = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::slt,
+      b.mul(segment, b.i32(task.segment / kTileRows)), proxy.keyBlocks);
   SmallVector<Value> importance;
   for (int64_t t = 0; t < numTiles; ++t) {
     Value total = tile::ReduceOp::create(b, row, tile::ReduceKind::Add,
                                          loop.getResult(t), /*dim=*/1,
                                          /*offset=*/IntegerAttr());
-    Value mean = arith::DivFOp::create(b, total, b.splat(count, row));
+    Value mean = arith::DivFOp::create(b, total, b.splat(rows, row));
     // Segments are complete or not as a whole.
-    Value isComplete = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                             firstBlock, proxy.keyBlocks);
     importance.push_back(arith::SelectOp::create(
-        b, b.splat(isComplete, b.row(kTileRows, b.getI1Type())), mean,
+        b, b.splat(isComplete, b.row(tileKeys, b.getI1Type())), mean,
         b.filled(row, 0)));
   }
   return importance;
@@ -184,7 +242,7 @@ std::optional<std::string> mlir::pbs::writeKernel(ColumnImportanceOp op,
   for (auto [t, values] : llvm::enumerate(writer.write(batch, head, at)))
     tile::WriteOp::create(
         b, values, importance,
-        ValueRange{batch, head, b.add(first, b.i32(t * kTileRows))},
+        ValueRange{batch, head, b.add(first, b.i32(t * writer.getTileKeys()))},
         /*dim=*/IntegerAttr());
   return std::nullopt;
 }

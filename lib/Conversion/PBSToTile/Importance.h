@@ -22,6 +22,8 @@ public:
   /// The importance of the keys of segment `segment` of a permutation: for each
   /// tile of keys a #tile.row. Keys that are in no complete segment have 0.
   SmallVector<Value> write(Value batch, Value head, Value segment);
+  /// Keys of a tile.
+  int64_t getTileKeys() const { return tileKeys; }
   /// The tiles of keys of the segment written last.
   ValueRange getKeys() const { return keys; }
 
@@ -31,13 +33,27 @@ private:
     /// a row that does not exist.
     Value offset, factor;
   };
-  /// The maximum and the sum of each proxy row.
-  std::pair<Value, Value> readStats(Value batch, Value head);
-  Columns writeColumns(std::pair<Value, Value> stats);
-  Value writeProbabilities(Value product, const Columns &columns);
+  /// The maximum and the sum of each proxy row of a tile.
+  struct RowStats {
+    Value max, sum;
+  };
+  /// A tile of proxy rows: the head of its statistics, its first row.
+  struct ProxyTile {
+    Value statsHead, first;
+  };
+  ProxyTile getProxyTile(Value head, Value number);
+  RowStats readStats(Value batch, const ProxyTile &at);
+  Columns writeColumns(const RowStats &stats, const ProxyTile &at);
+  /// The sums of the probabilities of a product, a #tile.quad.
+  Value writeSum(Value product, const Columns &columns, const ProxyTile &at);
+  Value writeProduct(Value keys, Value rows, Value sum);
+  /// The sums of probabilities of each tile of keys, #tile.quad.
+  SmallVector<Value> writeSums(Value batch, const ProxyTile &at,
+                               const RowStats &stats);
 
   KernelWriter &b;
   const ProxyTask &task;
+  int64_t tileKeys, proxyTiles;
   ProxyWriter proxy;
   Value stats;
   SmallVector<Value> keys;

@@ -17,9 +17,6 @@ using namespace mlir::pbs;
 
 /// Keys of the longest segment that a kernel sorts.
 static constexpr int64_t kMaxSegment = 512;
-/// Bytes of keys and values of a segment that lie in shared memory at most: two
-/// thirds of it, the rest is for queries.
-static constexpr int64_t kMostSegmentBytes = 160 * 1024;
 static constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
 static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -64,12 +61,13 @@ PermuteWriter::PermuteWriter(KernelWriter &b, const PermuteBuffers &buffers,
 //===----------------------------------------------------------------------===//
 
 /// The order of a segment of `numKeys` keys: that of its importance, NaN last,
-/// or none if it is not complete or the only one.
+/// or none if it is not complete or the only one. A #tile.lane for each 128.
 static SmallVector<Value> writeSegmentOrder(KernelWriter &b, Value numKeys,
                                             int64_t segmentSize, Value segment,
                                             ArrayRef<Value> importance) {
-  RankedTensorType row = b.row(kTileRows, b.getF32Type());
-  RankedTensorType indexRow = b.row(kTileRows, b.getI32Type());
+  int64_t tileKeys = segmentSize / importance.size();
+  RankedTensorType row = b.row(tileKeys, b.getF32Type());
+  RankedTensorType indexRow = b.row(tileKeys, b.getI32Type());
   RankedTensorType lane = b.lane(kTileRows, b.getI32Type());
   Value size = b.i32(segmentSize);
   Value first = b.mul(segment, size);
@@ -83,19 +81,19 @@ static SmallVector<Value> writeSegmentOrder(KernelWriter &b, Value numKeys,
   Value isSorted = arith::SelectOp::create(
       b, isOnly, arith::ConstantOp::create(b, b.getBoolAttr(false)).getResult(),
       isComplete);
-  Value sorted = b.splat(isSorted, b.row(kTileRows, b.getI1Type()));
+  Value sorted = b.splat(isSorted, b.row(tileKeys, b.getI1Type()));
   SmallVector<Value> values;
   for (auto [t, part] : llvm::enumerate(importance)) {
     Value value = arith::SelectOp::create(b, sorted, part, b.filled(row, 0));
     // Behind the last key there is nothing, which comes last.
     Value number = b.add(tile::IotaOp::create(b, indexRow),
-                         b.splat(b.add(first, b.i32(t * kTileRows)), indexRow));
+                         b.splat(b.add(first, b.i32(t * tileKeys)), indexRow));
     Value exists =
         compare(arith::CmpIPredicate::slt, number, b.splat(numKeys, indexRow));
     values.push_back(
         arith::SelectOp::create(b, exists, value, b.filled(row, kNaN)));
   }
-  SmallVector<Type> types(values.size(), lane);
+  SmallVector<Type> types(segmentSize / kTileRows, lane);
   return llvm::to_vector_of<Value>(
       tile::OrderOp::create(b, types, values, /*offset=*/IntegerAttr())
           .getOrder());
@@ -190,54 +188,35 @@ void PermuteWriter::writeSegment(Value batch, Value head, Value segmentNumber,
   int64_t numTiles = segment / kTileRows;
   Value first = b.mul(segmentNumber, b.i32(segment));
   Value firstBlock = b.mul(segmentNumber, b.i32(numTiles));
-  auto forBlocks = [&](function_ref<void(const Place &, Value)> body) {
+  // All of the keys first, so that the next ones can arrive.
+  if (buffers.permutedKey || buffers.pool || buffers.positions ||
+      buffers.ranges)
     for (auto [c, numbers] : llvm::enumerate(order)) {
-      Value begin = b.add(first, b.i32(c * kTileRows));
       Value exists =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, begin, numKeys);
+          arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                b.add(first, b.i32(c * kTileRows)), numKeys);
+      Place at{batch, head, b.add(firstBlock, b.i32(c))};
       Value ofBlock = numbers;
-      Value block = b.add(firstBlock, b.i32(c));
       scf::IfOp::create(b, exists, [&](OpBuilder &, Location) {
-        body({batch, head, block}, ofBlock);
+        Value keys = tile::TakeOp::create(b, getTileType(), keyTiles, ofBlock,
+                                          /*offset=*/IntegerAttr());
+        if (buffers.permutedKey)
+          writeRows(keys, *buffers.permutedKey, at);
+        writeFacts(keys, at, b.add(ofBlock, b.splat(first, lane)));
         scf::YieldOp::create(b);
       });
     }
-  };
-  // All of the keys and then all of the values, so that the next keys can
-  // arrive.
-  if (buffers.permutedKey || buffers.pool || buffers.positions ||
-      buffers.ranges)
-    forBlocks([&](const Place &at, Value numbers) {
-      Value keys = tile::TakeOp::create(b, getTileType(), keyTiles, numbers,
-                                        /*offset=*/IntegerAttr());
-      if (buffers.permutedKey)
-        writeRows(keys, *buffers.permutedKey, at);
-      writeFacts(keys, at, b.add(numbers, b.splat(first, lane)));
-    });
-  if (!buffers.permutedValue)
-    return;
-  // Beside the keys of a long segment there is no room for its values: they are
-  // gathered from where they lie.
-  int64_t bytes =
-      cast<tile::BufferType>(keyTiles.front().getType()).getSizeInBytes();
-  if (2 * numTiles * bytes > kMostSegmentBytes) {
-    forBlocks([&](const Place &at, Value numbers) {
-      Value positions = b.add(numbers, b.splat(first, lane));
-      writeRows(gather(value, at, positions), *buffers.permutedValue, at);
-    });
-    return;
-  }
-  SmallVector<Value> valueTiles;
-  for (int64_t t = 0; t < numTiles; ++t)
-    valueTiles.push_back(tile::LoadOp::create(
-        b, keyTiles.front().getType(), value,
-        ValueRange{batch, b.div(head, permutationsPerKey),
-                   b.add(first, b.i32(t * kTileRows)), b.i32(0)}));
-  forBlocks([&](const Place &at, Value numbers) {
-    Value values = tile::TakeOp::create(b, getTileType(), valueTiles, numbers,
-                                        /*offset=*/IntegerAttr());
-    writeRows(values, *buffers.permutedValue, at);
-  });
+  // Shared memory is for keys, which products read too, and for the next ones:
+  // values are gathered from where they lie. All of them are on their way
+  // before one is needed; behind the last key nothing is read or written.
+  SmallVector<Value> values;
+  if (buffers.permutedValue)
+    for (auto [c, numbers] : llvm::enumerate(order))
+      values.push_back(gather(value, {batch, head, b.add(firstBlock, b.i32(c))},
+                              b.add(numbers, b.splat(first, lane))));
+  for (auto [c, rows] : llvm::enumerate(values))
+    writeRows(rows, *buffers.permutedValue,
+              {batch, head, b.add(firstBlock, b.i32(c))});
 }
 
 //===----------------------------------------------------------------------===//
@@ -382,7 +361,8 @@ std::optional<std::string> mlir::pbs::writeKernel(FusedPermuteKVOp op,
       tile::WriteOp::create(
           b, values, b.buffer(*importance),
           ValueRange{batch, head,
-                     b.add(b.mul(at, b.i32(segment)), b.i32(t * kTileRows))},
+                     b.add(b.mul(at, b.i32(segment)),
+                           b.i32(t * importanceWriter.getTileKeys()))},
           /*dim=*/IntegerAttr());
   writer.writeSegment(batch, head, at, writer.writeOrder(at, parts),
                       importanceWriter.getKeys());

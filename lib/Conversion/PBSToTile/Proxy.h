@@ -13,7 +13,7 @@
 
 namespace mlir::pbs {
 
-/// Rows of a tile: keys, or proxy rows of a head.
+/// Keys of a block, and the proxy rows of a head at most.
 constexpr int64_t kTileRows = 128;
 constexpr int64_t kSwizzleBytes = 128;
 constexpr double kLog2E = 1.4426950408889634;
@@ -43,14 +43,16 @@ struct ProxyTask {
 /// Writes products of proxy rows and keys.
 class ProxyWriter {
 public:
-  /// `numStats` is the number of heads that have statistics.
+  /// `numStats` is the number of heads that have statistics; products are tiles
+  /// of `scoreType`.
   ProxyWriter(KernelWriter &b, const ProxyTask &task, Value query, Value key,
-              Value numStats);
+              Value numStats, RankedTensorType scoreType);
 
-  /// The tile of key block `block`.
-  Value loadKeys(Value batch, Value head, Value block);
-  /// The proxy rows of a query head, zero where there are fewer.
-  Value loadRows(Value batch, Value head);
+  /// A tile of `size` keys.
+  Value loadKeys(Value batch, Value head, Value first, int64_t size);
+  /// `size` proxy rows of a query head from proxy row `first` on, zero where
+  /// there are fewer.
+  Value loadRows(Value batch, Value head, Value first, int64_t size);
   /// The offset of the exponents of 2 for a maximum.
   Value writeOffset(Value maxima);
   Value toFloat(Value integer);
@@ -66,8 +68,10 @@ public:
   Value averaged;
   /// From products to exponents of 2.
   Value scales;
-  tile::BufferType tileType;
   RankedTensorType scoreType;
+
+private:
+  Value load(Value source, Value batch, Value head, Value first, int64_t size);
 };
 
 } // namespace mlir::pbs

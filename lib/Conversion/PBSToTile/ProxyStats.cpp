@@ -44,18 +44,14 @@ std::optional<std::string> ProxyTask::refuse() const {
 }
 
 ProxyWriter::ProxyWriter(KernelWriter &b, const ProxyTask &task, Value query,
-                         Value key, Value numStats)
-    : b(b), task(task), query(query), key(key) {
+                         Value key, Value numStats, RankedTensorType scoreType)
+    : b(b), task(task), query(query), key(key), scoreType(scoreType) {
   numQueries = b.dim(query, 2);
   numRows = b.min(b.i32(task.getMaxRows()), numQueries);
   firstRow = b.sub(numQueries, numRows);
   keyBlocks = b.mul(b.div(b.dim(key, 2), b.i32(task.segment)),
                     b.i32(task.segment / kTileRows));
   averaged = b.div(b.dim(query, 1), numStats);
-  tileType = tile::BufferType::get(b.getContext(),
-                                   {kTileRows, task.query.getShape().back()},
-                                   task.query.getElementType(), kSwizzleBytes);
-  scoreType = b.acc(kTileRows, kTileRows, b.getF32Type());
   Value factor = b.f32(task.scale * kLog2E);
   if (task.averages())
     factor = arith::DivFOp::create(b, factor, toFloat(averaged));
@@ -66,15 +62,23 @@ Value ProxyWriter::toFloat(Value integer) {
   return arith::SIToFPOp::create(b, b.getF32Type(), integer);
 }
 
-Value ProxyWriter::loadKeys(Value batch, Value head, Value block) {
-  return tile::LoadOp::create(
-      b, tileType, key,
-      ValueRange{batch, head, b.mul(block, b.i32(kTileRows)), b.i32(0)});
+Value ProxyWriter::load(Value source, Value batch, Value head, Value first,
+                        int64_t size) {
+  auto type = tile::BufferType::get(b.getContext(),
+                                    {size, task.query.getShape().back()},
+                                    task.query.getElementType(), kSwizzleBytes);
+  return tile::LoadOp::create(b, type, source,
+                              ValueRange{batch, head, first, b.i32(0)});
 }
 
-Value ProxyWriter::loadRows(Value batch, Value head) {
-  return tile::LoadOp::create(b, tileType, query,
-                              ValueRange{batch, head, firstRow, b.i32(0)});
+Value ProxyWriter::loadKeys(Value batch, Value head, Value first,
+                            int64_t size) {
+  return load(key, batch, head, first, size);
+}
+
+Value ProxyWriter::loadRows(Value batch, Value head, Value first,
+                            int64_t size) {
+  return load(query, batch, head, b.add(firstRow, first), size);
 }
 
 Value ProxyWriter::writeOffset(Value maxima) {
@@ -99,6 +103,9 @@ public:
 private:
   Stats writeStep(Value keys, Value rows, const Stats &s);
   Value writeProduct(Value keys, Value rows);
+  Value loadRows(Value queryHead) {
+    return proxy->loadRows(batch, queryHead, b.i32(0), kTileRows);
+  }
 
   static SmallVector<AffineExpr> getItems(plan::KernelOp kernel,
                                           unsigned stats) {
@@ -122,7 +129,8 @@ StatsWriter::StatsWriter(const ProxyTask &task, int64_t splits,
         getItems(kernel, resultBuffer)) {
   result = b.buffer(resultBuffer);
   Value numStats = b.div(b.dim(result, 1), b.i32(splits));
-  proxy.emplace(b, task, b.buffer(queryBuffer), b.buffer(keyBuffer), numStats);
+  proxy.emplace(b, task, b.buffer(queryBuffer), b.buffer(keyBuffer), numStats,
+                b.acc(kTileRows, kTileRows, b.getF32Type()));
 }
 
 /// Scores before they are scaled, a row for each proxy row. Where queries are
@@ -131,16 +139,16 @@ Value StatsWriter::writeProduct(Value keys, Value rows) {
   if (!task.averages())
     return tile::DotOp::create(b, proxy->scoreType, rows, keys, /*acc=*/Value(),
                                /*transpose_b=*/true);
-  auto loop = scf::ForOp::create(
-      b, b.i32(0), proxy->averaged, b.i32(1),
-      ValueRange{b.filled(proxy->scoreType, 0)},
-      [&](OpBuilder &, Location, Value a, ValueRange acc) {
-        Value query = b.add(b.mul(head, proxy->averaged), a);
-        Value sum = tile::DotOp::create(b, proxy->scoreType,
-                                        proxy->loadRows(batch, query), keys,
-                                        acc.front(), /*transpose_b=*/true);
-        scf::YieldOp::create(b, sum);
-      });
+  auto loop =
+      scf::ForOp::create(b, b.i32(0), proxy->averaged, b.i32(1),
+                         ValueRange{b.filled(proxy->scoreType, 0)},
+                         [&](OpBuilder &, Location, Value a, ValueRange acc) {
+                           Value query = b.add(b.mul(head, proxy->averaged), a);
+                           Value sum = tile::DotOp::create(
+                               b, proxy->scoreType, loadRows(query), keys,
+                               acc.front(), /*transpose_b=*/true);
+                           scf::YieldOp::create(b, sum);
+                         });
   return loop.getResult(0);
 }
 
@@ -189,14 +197,15 @@ void StatsWriter::write() {
   Value kvHead = b.div(head, statsPerKey);
   Value rows;
   if (!task.averages())
-    rows = proxy->loadRows(batch, head);
+    rows = loadRows(head);
   SmallVector<Value> first{b.filled(rowType, -kInfinity),
                            b.filled(rowType, kInfinity),
                            b.filled(b.quad(kTileRows), 0)};
   auto loop = scf::ForOp::create(
       b, b.i32(0), b.sub(end, begin), b.i32(1), first,
       [&](OpBuilder &, Location, Value j, ValueRange s) {
-        Value keys = proxy->loadKeys(batch, kvHead, b.add(begin, j));
+        Value first = b.mul(b.add(begin, j), b.i32(kTileRows));
+        Value keys = proxy->loadKeys(batch, kvHead, first, kTileRows);
         Stats next = writeStep(keys, rows, {s[0], s[1], s[2]});
         scf::YieldOp::create(b, ValueRange{next.max, next.offset, next.sum});
       });

@@ -244,7 +244,7 @@ static Value combine(KernelBuilder &b, ReduceKind kind, Value x, Value y) {
   bool isFloat = x.getType().isF32();
   switch (kind) {
   case ReduceKind::Add:
-    return isFloat ? b.fadd(x, y) : b.add(x, y);
+    return isFloat ? b.fadd(x, y, /*contract=*/true) : b.add(x, y);
   case ReduceKind::Max:
     return isFloat ? b.fmax(x, y) : b.smax(x, y);
   case ReduceKind::Min:

@@ -64,10 +64,14 @@ struct ConvertOrder : KernelPattern<OrderOp> {
     Value order = b.gepBytes(keys, 4 * size);
     for (int64_t first = 0; first < size; first += threads) {
       Value mine = b.add(kernel.consumerThread, first);
+      Value ofWarp = b.add(b.add(b.mul(kernel.warpgroup, kWarpgroupThreads),
+                                 b.mul(kernel.wgWarp, kWarpThreads)),
+                           first);
       // The last round may have fewer elements than threads.
       Value exists = b.cmp(Cmp::LT, mine, size);
       Value at = b.select(exists, mine, b.c32(0));
-      Value rank = countBefore(b, rewriter, op.getLoc(), keys, size, at);
+      Value rank =
+          countBefore(b, rewriter, op.getLoc(), keys, size, at, ofWarp);
       b.ptxIf("st.shared.b32 [$0], $1;",
               {b.gepBytes(order, b.mul(rank, 4)), mine}, exists);
     }
@@ -90,36 +94,54 @@ struct ConvertOrder : KernelPattern<OrderOp> {
     return success();
   }
 
-  /// How many of `size` keys come before that of number `mine`: the larger
-  /// ones, and equal ones of a smaller number.
+  /// How many of `size` keys come before that of number `at`: the larger ones,
+  /// and equal ones of a smaller number. The numbers of a warp follow each
+  /// other from `ofWarp` on, so that only among its own keys it depends on the
+  /// lane whether equal ones count.
   static Value countBefore(KernelBuilder &b,
                            ConversionPatternRewriter &rewriter, Location loc,
-                           Value keys, int64_t size, Value mine) {
-    Value key = b.load(b.gepBytes(keys, b.mul(mine, 4)), b.i32, 4);
+                           Value keys, int64_t size, Value at, Value ofWarp) {
+    Value key = b.load(b.gepBytes(keys, b.mul(at, 4)), b.i32, 4);
     // other >= key is other > key - 1: no key is 0.
     Value below = b.add(key, -1);
     auto vector = VectorType::get({4}, b.i32);
-    constexpr int64_t kStep = 16;
+    constexpr int64_t kStep = 16, kChains = 4;
+    static_assert(kWarpThreads % kStep == 0);
     Value zero = b.c32(0), one = b.c32(1);
-    auto loop = scf::ForOp::create(
-        rewriter, loc, zero, b.c32(size), b.c32(kStep), ValueRange{zero},
-        [&](OpBuilder &, Location, Value i, ValueRange counts) {
-          Value count = counts.front();
-          Value base = b.gepBytes(keys, b.mul(i, 4));
-          for (int64_t step = 0; step < kStep; step += 4) {
-            Value four = b.load(b.gepBytes(base, 4 * step), vector, 16);
-            for (int64_t e = 0; e < 4; ++e) {
-              Value other = b.extractElement(four, e);
-              // other > key, or other >= key where its number is smaller.
-              Value isLater = b.cmp(Cmp::GE, b.add(i, step + e), mine);
-              Value comes =
-                  b.cmp(Cmp::ULT, b.select(isLater, key, below), other);
-              count = b.add(count, b.select(comes, one, zero));
+    // Independent sums: one warp of a scheduler is not enough to hide the
+    // latency of a chain.
+    auto count = [&](Value begin, Value end, ValueRange counts,
+                     function_ref<Value(Value)> getBound) {
+      auto loop = scf::ForOp::create(
+          rewriter, loc, begin, end, b.c32(kStep), counts,
+          [&](OpBuilder &, Location, Value i, ValueRange carried) {
+            Values sums(carried);
+            Value base = b.gepBytes(keys, b.mul(i, 4));
+            for (int64_t step = 0; step < kStep; step += 4) {
+              Value four = b.load(b.gepBytes(base, 4 * step), vector, 16);
+              for (int64_t e = 0; e < 4; ++e) {
+                Value comes = b.cmp(Cmp::ULT, getBound(b.add(i, step + e)),
+                                    b.extractElement(four, e));
+                Value &sum = sums[e % kChains];
+                sum = b.add(sum, b.select(comes, one, zero));
+              }
             }
-          }
-          scf::YieldOp::create(rewriter, loc, count);
-        });
-    return loop.getResult(0);
+            scf::YieldOp::create(rewriter, loc, sums);
+          });
+      return loop.getResults();
+    };
+    // Warps behind the last key count nothing.
+    Value end = b.select(b.cmp(Cmp::LT, ofWarp, size), b.c32(size), b.c32(0));
+    Value warpBegin = b.smin(ofWarp, end);
+    Value warpEnd = b.smin(b.add(ofWarp, kWarpThreads), end);
+    Values counts(kChains, zero);
+    ValueRange sums =
+        count(zero, warpBegin, counts, [&](Value) { return below; });
+    sums = count(warpBegin, warpEnd, sums, [&](Value other) {
+      return b.select(b.cmp(Cmp::GE, other, at), key, below);
+    });
+    sums = count(warpEnd, end, sums, [&](Value) { return key; });
+    return b.add(b.add(sums[0], sums[1]), b.add(sums[2], sums[3]));
   }
 };
 
@@ -179,6 +201,24 @@ struct ConvertGather : KernelPattern<GatherOp> {
   }
 };
 
+/// Whether tiles lie one after the other in shared memory: each in the only
+/// slot of a ring.
+static bool followEachOther(ValueRange tiles) {
+  std::optional<int64_t> expected;
+  for (Value tile : tiles) {
+    auto wait = tile.getDefiningOp<RingWaitOp>();
+    auto ring = wait ? wait.getRing().getDefiningOp<RingCreateOp>() : nullptr;
+    if (!ring)
+      return false;
+    RingLayout layout(ring);
+    if (layout.stages != 1 || (expected && layout.tiles != *expected) ||
+        !llvm::isPowerOf2_64(layout.buffer.getShape()[0]))
+      return false;
+    expected = layout.tiles + layout.buffer.getSizeInBytes();
+  }
+  return true;
+}
+
 struct ConvertTake : KernelPattern<TakeOp> {
   using KernelPattern::KernelPattern;
 
@@ -193,6 +233,7 @@ struct ConvertTake : KernelPattern<TakeOp> {
       tiles.push_back(b.add(tile[0], tile[1]));
     auto buffer = cast<BufferType>(op.getTiles().front().getType());
     int64_t tileRows = buffer.getShape()[0];
+    bool areTogether = tiles.size() > 1 && followEachOther(op.getTiles());
     bool isNarrow = type.getElementTypeBitWidth() == 16;
     int64_t elementBytes = type.getElementTypeBitWidth() / 8;
     int64_t perAccess = kVectorBytes / elementBytes;
@@ -204,7 +245,12 @@ struct ConvertTake : KernelPattern<TakeOp> {
       SmallVector<Coordinate, 2> where = kernel.getCoordinates(b, type, i);
       Value row = b.load(getWord(b, base, where[0]), b.i32, 4);
       Value tile = tiles.front(), inTile = row;
-      for (size_t t = 1; t < tiles.size(); ++t) {
+      if (areTogether) {
+        Value number = b.lshr(row, llvm::Log2_64(tileRows));
+        tile = b.add(tile, b.mul(number, buffer.getSizeInBytes()));
+        inTile = b.and_(row, tileRows - 1);
+      }
+      for (size_t t = 1; !areTogether && t < tiles.size(); ++t) {
         Value isBehind = b.cmp(Cmp::GE, row, int64_t(t) * tileRows);
         tile = b.select(isBehind, tiles[t], tile);
         inTile = b.select(isBehind, b.add(row, -int64_t(t) * tileRows), inTile);

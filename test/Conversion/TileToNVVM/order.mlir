@@ -5,14 +5,20 @@
   consumerRegisters = 0>
 
 // Keys and order of 256 elements are in shared memory; each of 256 threads counts
-// for one, between barriers of all of them.
+// for one, between barriers of all of them: keys before those of its warp, those
+// of its warp, where equal ones count if their number is smaller, and those behind.
 // CHECK-LABEL: llvm.func @order
 // CHECK-SAME: shared = 2048
 // CHECK: nvvm.barrier id
 // CHECK: st.shared.b32
 // CHECK: nvvm.barrier id
 // CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+// CHECK-NOT: llvm.icmp "sge"
+// CHECK: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+// CHECK-COUNT-16: llvm.icmp "sge"
+// CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
 // CHECK-NOT: !llvm.ptr<3> -> vector<4xi32>
+// CHECK-NOT: llvm.icmp "sge"
 // CHECK: st.shared.b32
 // CHECK: nvvm.barrier id
 tile.func @order(%in: !tile.global<?xf32>, %out: !tile.global<?xi32>)
@@ -93,8 +99,28 @@ tile.func @too_many() {
 
 tile.func @other_layout() {
   %a = arith.constant dense<0.0> : tensor<128xf32, #tile.lane>
-  // expected-error@+1 {{expected f32 in the layout #tile.row to i32 in the layout #tile.lane of the same shape}}
+  // expected-error@+1 {{expected f32 in the layout #tile.row, got}}
   %p = tile.order %a : tensor<128xf32, #tile.lane> -> tensor<128xi32, #tile.lane>
+  tile.return
+}
+
+// -----
+
+tile.func @other_layout_of_the_order() {
+  %a = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
+  // expected-error@+1 {{expected results of i32 in the layout #tile.lane, got}}
+  %p = tile.order %a : tensor<128xf32, #tile.row> -> tensor<128xi32, #tile.row>
+  tile.return
+}
+
+// -----
+
+tile.func @fewer_numbers() {
+  %a = arith.constant dense<0.0> : tensor<64xf32, #tile.row>
+  // expected-error@+1 {{expected as many elements in the results as in the operands, 128, got 64}}
+  %p = tile.order %a, %a
+    : tensor<64xf32, #tile.row>, tensor<64xf32, #tile.row>
+    -> tensor<64xi32, #tile.lane>
   tile.return
 }
 
@@ -126,11 +152,12 @@ tile.func @scalar_of_rows() {
   consumerRegisters = 0>
 
 // Rows of two tiles one after the other: each thread reads 16 bytes of a row at
-// a time, with the chunks in the places of the swizzle.
+// a time, with the chunks in the places of the swizzle. The tiles follow each
+// other in shared memory, so that nothing has to choose one.
 // CHECK-LABEL: llvm.func @take
 // CHECK: st.shared.b32
 // CHECK: nvvm.barrier id
-// CHECK: llvm.icmp "sge"
+// CHECK-NOT: llvm.icmp "sge"
 // CHECK: llvm.xor
 // CHECK: llvm.load {{.*}} : !llvm.ptr<3> -> vector<4xi32>
 // CHECK-COUNT-8: st.global.v4.b32

@@ -100,7 +100,8 @@ public:
   //===--- Floating point ---===//
   Value cf(float v);
   Value negInf();
-  Value fadd(Value a, Value b);
+  /// With `contract`, one instruction with a multiplication that says so too.
+  Value fadd(Value a, Value b, bool contract = false);
   Value fmul(Value a, Value b);
   Value fma(Value a, Value b, Value c);
   Value fmax(Value a, Value b);

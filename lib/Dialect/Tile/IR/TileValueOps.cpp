@@ -411,25 +411,33 @@ int64_t GatherOp::getScratchBytes(ConfigAttr) {
 }
 
 LogicalResult OrderOp::verify() {
-  if (getValues().empty() || getValues().size() != getOrder().size())
-    return emitOpError()
-           << "expected as many results as operands, at least one, "
-              "got "
-           << getOrder().size() << " and " << getValues().size();
-  int64_t size = 0;
-  for (auto [value, order] : llvm::zip_equal(getValues(), getOrder())) {
-    RankedTensorType from = getTensor(value), to = getTensor(order);
-    if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+  if (getValues().empty())
+    return emitOpError() << "expected at least one operand, got none";
+  int64_t size = 0, orderSize = 0;
+  for (Value value : getValues()) {
+    RankedTensorType type = getTensor(value);
+    if (failed(verifyLayout(*this, type)))
       return failure();
-    if (!isa<RowAttr>(from.getEncoding()) || !from.getElementType().isF32() ||
-        !isa<LaneAttr>(to.getEncoding()) ||
-        !to.getElementType().isInteger(32) || from.getShape() != to.getShape())
-      return emitOpError()
-             << "expected f32 in the layout #tile.row to i32 in the "
-                "layout #tile.lane of the same shape, got "
-             << from << " to " << to;
-    size += from.getShape()[0];
+    if (!isa<RowAttr>(type.getEncoding()) || !type.getElementType().isF32())
+      return emitOpError() << "expected f32 in the layout #tile.row, got "
+                           << type;
+    size += type.getShape()[0];
   }
+  for (Value order : getOrder()) {
+    RankedTensorType type = getTensor(order);
+    if (failed(verifyLayout(*this, type)))
+      return failure();
+    if (!isa<LaneAttr>(type.getEncoding()) ||
+        !type.getElementType().isInteger(32))
+      return emitOpError() << "expected results of i32 in the layout "
+                              "#tile.lane, got "
+                           << type;
+    orderSize += type.getShape()[0];
+  }
+  if (size != orderSize)
+    return emitOpError() << "expected as many elements in the results as in "
+                            "the operands, "
+                         << size << ", got " << orderSize;
   if (size > kMaxOrdered)
     return emitOpError() << "expected at most " << kMaxOrdered
                          << " elements, got " << size;
