@@ -74,8 +74,10 @@ void pbs::buildCPUPipeline(OpPassManager &pm,
   buildCPULoweringStage(pm);
 }
 
-void pbs::buildTileStage(OpPassManager &pm) {
-  pm.addPass(createConvertPBSToTilePass());
+void pbs::buildTileStage(OpPassManager &pm, int64_t queryRows) {
+  ConvertPBSToTilePassOptions convert;
+  convert.queryRows = queryRows;
+  pm.addPass(createConvertPBSToTilePass(convert));
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
@@ -126,7 +128,7 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   // Queries may have been pooled for more than one op.
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   buildPlanStage(pm);
-  buildTileStage(pm);
+  buildTileStage(pm, options.queryRows);
   buildTileScheduleStage(pm, options);
   buildTileCodeStage(pm, options.trace);
   buildNVVMCodeStage(pm);

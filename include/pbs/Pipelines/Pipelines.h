@@ -61,6 +61,11 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "dense-below",
       llvm::cl::desc("Number of keys below which attention is dense; 0: never"),
       llvm::cl::init(kGPUDenseBelow)};
+  Option<int64_t> queryRows{
+      *this, "query-rows",
+      llvm::cl::desc("Tiles: rows of a query block that no list divides; 0: "
+                     "by the head dimension"),
+      llvm::cl::init(0)};
   Option<int64_t> consumers{*this, "consumers",
                             llvm::cl::desc("Tiles: warpgroups that compute"),
                             llvm::cl::init(-1)};
@@ -110,7 +115,7 @@ void buildCPULoweringStage(OpPassManager &pm);
 
 /// Stage 3 for sm_90a: kernels that can be written down as tiles are a
 /// `tile.func` in the `gpu.module` `@gpu`, without a schedule.
-void buildTileStage(OpPassManager &pm);
+void buildTileStage(OpPassManager &pm, int64_t queryRows);
 
 /// Stage 4 for sm_90a: every `tile.func` has a schedule, and
 /// everything in shared memory has its place.

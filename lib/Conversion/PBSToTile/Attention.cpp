@@ -20,8 +20,12 @@
 using namespace mlir;
 using namespace mlir::pbs;
 
-/// Rows of a query block and keys of a key block.
+/// Keys of a key block, and rows of the query blocks of lists.
 static constexpr int64_t kBlock = 128;
+/// Rows of a query block where no list divides the queries and a head has 64
+/// elements: such a product is so short that two warpgroups do not hide their
+/// softmax behind each other's.
+static constexpr int64_t kShortHeadRows = 192;
 /// Swizzle of tiles in shared memory, in bytes.
 static constexpr int64_t kSwizzle = 128;
 /// Position of a key past the end: greater than every row's.
@@ -37,6 +41,8 @@ namespace {
 /// What an attention kernel computes, and from which buffers.
 struct AttentionTask {
   bool causal;
+  /// Rows of a query block.
+  int64_t rows = kBlock;
   /// Scale of the scores.
   double scale;
   /// Null: there can be no score region.
@@ -118,8 +124,9 @@ private:
   void writeResults(const State &s);
 
   /// The rows of a tile from the number `rows` on are 0.
-  Value load(unsigned buffer, Value head, Value first, Value rows = Value()) {
-    return tile::LoadOp::create(b, tileType, b.buffer(buffer),
+  Value load(tile::BufferType type, unsigned buffer, Value head, Value first,
+             Value rows = Value()) {
+    return tile::LoadOp::create(b, type, b.buffer(buffer),
                                 ValueRange{batch, head, first, b.i32(0)}, rows);
   }
   /// A row of the sequence in the tensor.
@@ -131,7 +138,7 @@ private:
   KernelWriter b;
   int64_t headDim;
   Type element;
-  tile::BufferType tileType;
+  tile::BufferType queryTileType, keyTileType;
   RankedTensorType scoreType, outputType, rowType;
 
   // The same in all work items.
@@ -170,9 +177,9 @@ SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
 SmallVector<AffineExpr> AttentionWriter::getItems(const AttentionTask &task,
                                                   plan::KernelOp kernel) {
   AffineExpr rows = kernel.getExtent(task.query, 2);
-  AffineExpr blocks = rows.ceilDiv(kBlock);
+  AffineExpr blocks = rows.ceilDiv(task.rows);
   if (task.isPacked())
-    blocks = rows.floorDiv(kBlock) + kernel.getExtent(*task.queryOffsets, 0);
+    blocks = rows.floorDiv(task.rows) + kernel.getExtent(*task.queryOffsets, 0);
   return {kernel.getExtent(task.query, 0), kernel.getExtent(task.query, 1),
           blocks};
 }
@@ -183,11 +190,15 @@ AttentionWriter::AttentionWriter(const AttentionTask &task,
   RankedTensorType type = kernel.getBufferType(task.query);
   headDim = type.getShape().back();
   element = type.getElementType();
-  tileType = tile::BufferType::get(b.getContext(), {kBlock, headDim}, element,
-                                   kSwizzle);
-  scoreType = b.acc(kBlock, kBlock, b.getF32Type());
-  outputType = b.acc(kBlock, headDim, b.getF32Type());
-  rowType = b.row(kBlock, b.getF32Type());
+  auto getTile = [&](int64_t rows) {
+    return tile::BufferType::get(b.getContext(), {rows, headDim}, element,
+                                 kSwizzle);
+  };
+  queryTileType = getTile(task.rows);
+  keyTileType = getTile(kBlock);
+  scoreType = b.acc(task.rows, kBlock, b.getF32Type());
+  outputType = b.acc(task.rows, headDim, b.getF32Type());
+  rowType = b.row(task.rows, b.getF32Type());
 }
 
 void AttentionWriter::writeConstants() {
@@ -205,8 +216,8 @@ void AttentionWriter::writeConstants() {
 
 Value AttentionWriter::writeQueryBlocks() {
   if (!task.isPacked())
-    return b.ceilDiv(queries, kBlock);
-  return b.add(b.div(queries, b.i32(kBlock)),
+    return b.ceilDiv(queries, task.rows);
+  return b.add(b.div(queries, b.i32(task.rows)),
                b.dim(b.buffer(*task.queryOffsets), 0));
 }
 
@@ -216,7 +227,7 @@ void AttentionWriter::writeItem(Value number) {
     Type i32 = b.getI32Type();
     auto sequence = tile::FindSequenceOp::create(
         b, i32, i32, i32, i32, i32, number, b.buffer(*task.queryOffsets),
-        b.buffer(*task.keyOffsets), queries, keys, kBlock);
+        b.buffer(*task.keyOffsets), queries, keys, task.rows);
     firstQuery = sequence.getFirstQuery();
     queries = sequence.getQueries();
     firstKey = sequence.getFirstKey();
@@ -227,7 +238,7 @@ void AttentionWriter::writeItem(Value number) {
     completeBlocks = b.div(keys, b.i32(kBlock));
   }
   kvHead = b.div(head, group);
-  row0 = b.mul(block, b.i32(kBlock));
+  row0 = b.mul(block, b.i32(task.rows));
   low = b.add(row0, shift);
 }
 
@@ -239,7 +250,7 @@ Value AttentionWriter::writeList() {
   Value full = completeBlocks, end = keyBlocks;
   if (task.causal) {
     // The rows have the positions [low, highEnd); negative ones see nothing.
-    Value rowEnd = b.min(b.add(row0, b.i32(kBlock)), queries);
+    Value rowEnd = b.min(b.add(row0, b.i32(task.rows)), queries);
     Value highEnd = b.max(b.add(rowEnd, shift), b.i32(0));
     Value lowEnd = b.max(b.add(low, b.i32(1)), b.i32(0));
     if (!task.list) {
@@ -270,7 +281,7 @@ Value AttentionWriter::writeList() {
 Value AttentionWriter::writeKeyPositions(Value key0) {
   RankedTensorType type = b.column(kBlock, b.getI32Type());
   if (!task.positions)
-    return b.add(tile::IotaOp::create(b, type), b.splat(key0, type));
+        return b.add(tile::IotaOp::create(b, type), b.splat(key0, type));
   Value read = tile::ReadOp::create(
       b, b.lane(kBlock, b.getI32Type()), b.buffer(*task.positions),
       ValueRange{batch, kvHead, key0}, b.i32(kNoPosition),
@@ -279,7 +290,7 @@ Value AttentionWriter::writeKeyPositions(Value key0) {
 }
 
 Value AttentionWriter::writeMask(Value scores, Value keyPositions) {
-  RankedTensorType limitType = b.acc(kBlock, kBlock, b.getI32Type());
+  RankedTensorType limitType = b.acc(task.rows, kBlock, b.getI32Type());
   Value hidden = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, limits,
                                        b.broadcast(keyPositions, limitType));
   return arith::SelectOp::create(b, hidden, b.filled(scoreType, -kInfinity),
@@ -294,7 +305,7 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   auto next = tile::ListNextOp::create(b, b.getI32Type(), s.cursor.getType(),
                                        list, s.cursor);
   Value key0 = b.mul(next.getBlock(), b.i32(kBlock));
-  Value k = load(task.key, kvHead, inTensor(firstKey, key0));
+  Value k = load(keyTileType, task.key, kvHead, inTensor(firstKey, key0));
   Value product = tile::DotOp::create(b, scoreType, queryTile, k,
                                       /*acc=*/Value(), /*transpose_b=*/true);
   if (task.scalesFirst())
@@ -350,19 +361,21 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   Value factor =
       math::Exp2Op::create(b, math::FmaOp::create(b, s.max, rowScales, offset));
   Value alpha = arith::SelectOp::create(b, grown, factor, b.filled(rowType, 1));
-  RankedTensorType quad = b.quad(kBlock);
+  RankedTensorType quad = b.quad(task.rows);
   Value sum = tile::ReduceOp::create(b, quad, tile::ReduceKind::Add, p,
                                      /*dim=*/1, /*offset=*/IntegerAttr());
   state.sum = math::FmaOp::create(b, s.sum, b.broadcast(alpha, quad), sum);
   if (!s.acc)
     return state;
-  Value rounded = arith::TruncFOp::create(b, b.acc(kBlock, kBlock, element), p);
+  Value rounded =
+      arith::TruncFOp::create(b, b.acc(task.rows, kBlock, element), p);
   Value scaled =
       arith::MulFOp::create(b, s.acc, b.broadcast(alpha, outputType));
   // Keys of the next sequence have the probability 0, which times a NaN would
   // not be 0.
   Value valid = task.isPacked() ? b.sub(keys, key0) : Value();
-  Value v = load(task.value, kvHead, inTensor(firstKey, key0), valid);
+  Value v =
+      load(keyTileType, task.value, kvHead, inTensor(firstKey, key0), valid);
   state.acc = tile::DotOp::create(b, outputType, rounded, v, scaled,
                                   /*transpose_b=*/false);
   return state;
@@ -387,11 +400,12 @@ void AttentionWriter::writeResults(const State &s) {
     Value scaled =
         arith::MulFOp::create(b, s.acc, b.broadcast(inverse, outputType));
     // A select, not a factor of zero: 0 * NaN of a masked value would not be 0.
-    Value empties = b.broadcast(empty, b.acc(kBlock, headDim, b.getI1Type()));
+    Value empties =
+        b.broadcast(empty, b.acc(task.rows, headDim, b.getI1Type()));
     Value output =
         arith::SelectOp::create(b, empties, b.filled(outputType, 0), scaled);
     Value rounded =
-        arith::TruncFOp::create(b, b.acc(kBlock, headDim, element), output);
+        arith::TruncFOp::create(b, b.acc(task.rows, headDim, element), output);
     tile::StoreOp::create(b, rounded, b.buffer(*task.output),
                           ValueRange{batch, head, first, b.i32(0)}, rows,
                           /*offset=*/IntegerAttr());
@@ -425,20 +439,20 @@ void AttentionWriter::write() {
   Type i32 = b.getI32Type();
   auto size = tile::ListSizeOp::create(b, i32, i32, list);
   masked = size.getMasked();
-  RankedTensorType limitType = b.acc(kBlock, kBlock, i32);
+  RankedTensorType limitType = b.acc(task.rows, kBlock, i32);
   if (task.causal || task.usesRowPosition()) {
-    RankedTensorType type = b.row(kBlock, i32);
-    rowPositions = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
+    RankedTensorType type = b.row(task.rows, i32);
+        rowPositions = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
   }
   limits = task.causal ? b.broadcast(rowPositions, limitType)
                        : b.splat(b.sub(keys, b.i32(1)), limitType);
 
-  queryTile = load(task.query, head, inTensor(firstQuery, row0));
+  queryTile = load(queryTileType, task.query, head, inTensor(firstQuery, row0));
   State first;
   if (task.output)
     first.acc = b.filled(outputType, 0);
   first.max = b.filled(rowType, -kInfinity);
-  first.sum = b.filled(b.quad(kBlock), 0);
+  first.sum = b.filled(b.quad(task.rows), 0);
   first.cursor =
       tile::ListBeginOp::create(b, tile::CursorType::get(b.getContext()), list);
   auto loop = scf::ForOp::create(
@@ -456,6 +470,13 @@ void AttentionWriter::write() {
 /// The number of the buffer that an argument of the plan.kernel is.
 static unsigned getBuffer(Value argument) {
   return cast<BlockArgument>(argument).getArgNumber();
+}
+
+/// Rows of a query block where no list divides the queries; `option` 0 chooses.
+static int64_t getRows(int64_t option, RankedTensorType query) {
+  if (option)
+    return option;
+  return query.getShape().back() == 64 ? kShortHeadRows : kBlock;
 }
 
 /// What all kinds of attention have in common; results that the kernel
@@ -497,11 +518,14 @@ static std::optional<std::string> refuse(const AttentionTask &task,
   return reason;
 }
 
-std::optional<std::string>
-mlir::pbs::writeKernel(AttentionOp op, plan::KernelOp kernel, Block *module) {
+std::optional<std::string> mlir::pbs::writeKernel(AttentionOp op,
+                                                  plan::KernelOp kernel,
+                                                  Block *module,
+                                                  int64_t queryRows) {
   AttentionTask task = getTask(op, kernel);
   if (std::optional<std::string> reason = refuse(task, op.getQuery().getType()))
     return reason;
+  task.rows = getRows(queryRows, op.getQuery().getType());
   task.key = getBuffer(op.getKey());
   task.value = getBuffer(op.getValue());
   AttentionWriter(task, kernel, module).write();
@@ -510,10 +534,12 @@ mlir::pbs::writeKernel(AttentionOp op, plan::KernelOp kernel, Block *module) {
 
 std::optional<std::string> mlir::pbs::writeKernel(PackedAttentionOp op,
                                                   plan::KernelOp kernel,
-                                                  Block *module) {
+                                                  Block *module,
+                                                  int64_t queryRows) {
   AttentionTask task = getTask(op, kernel);
   if (std::optional<std::string> reason = refuse(task, op.getQuery().getType()))
     return reason;
+  task.rows = getRows(queryRows, op.getQuery().getType());
   task.key = getBuffer(op.getKey());
   task.value = getBuffer(op.getValue());
   task.queryOffsets = getBuffer(op.getQueryOffsets());

@@ -15,8 +15,10 @@ namespace mlir::pbs {
 
 /// Each writes the code of `kernel`, whose compute op is `op`, at the end of
 /// `module`, or returns why it cannot and writes nothing.
+///
+/// Attention without a list has query blocks of `queryRows` rows; 0 chooses.
 std::optional<std::string> writeKernel(AttentionOp op, plan::KernelOp kernel,
-                                       Block *module);
+                                       Block *module, int64_t queryRows);
 std::optional<std::string> writeKernel(BlockScoresOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(ColumnImportanceOp op,
@@ -36,7 +38,8 @@ std::optional<std::string> writeKernel(SplitPoolOp op, plan::KernelOp kernel,
 std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(PackedAttentionOp op,
-                                       plan::KernelOp kernel, Block *module);
+                                       plan::KernelOp kernel, Block *module,
+                                       int64_t queryRows);
 std::optional<std::string> writeKernel(PermuteKVOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(SortSegmentsOp op, plan::KernelOp kernel,

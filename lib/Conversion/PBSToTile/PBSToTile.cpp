@@ -26,8 +26,15 @@ using namespace mlir::pbs;
 namespace {
 struct ConvertPBSToTilePass final
     : pbs::impl::ConvertPBSToTilePassBase<ConvertPBSToTilePass> {
+  using ConvertPBSToTilePassBase::ConvertPBSToTilePassBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
+    if (queryRows % 64 != 0 || queryRows < 0 || queryRows > 256) {
+      module.emitError() << "expected 0, 64, 128, 192 or 256 query rows, got "
+                         << static_cast<int64_t>(queryRows);
+      return signalPassFailure();
+    }
     SmallVector<plan::KernelOp> kernels;
     for (auto kernel : module.getOps<plan::KernelOp>())
       if (!kernel.getCodeAttr())
@@ -43,14 +50,16 @@ struct ConvertPBSToTilePass final
       using Reason = std::optional<std::string>;
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
-              .Case<AttentionOp, BlockScoresOp, ColumnImportanceOp,
-                    FusedPermuteKVOp, FusedSelectBlocksOp, HeadCoverageOp,
-                    MergeStatsOp, PackedAttentionOp, PermuteKVOp, PoolOp,
-                    ProxyStatsOp, RowCoverageOp, SelectBlocksOp, SortSegmentsOp,
-                    SparseAttentionOp, SplitPoolOp, SplitProxyStatsOp>(
-                  [&](auto op) {
-                    return writeKernel(op, kernel, code.getBody());
-                  })
+              .Case<AttentionOp, PackedAttentionOp>([&](auto op) {
+                return writeKernel(op, kernel, code.getBody(), queryRows);
+              })
+              .Case<BlockScoresOp, ColumnImportanceOp, FusedPermuteKVOp,
+                    FusedSelectBlocksOp, HeadCoverageOp, MergeStatsOp,
+                    PermuteKVOp, PoolOp, ProxyStatsOp, RowCoverageOp,
+                    SelectBlocksOp, SortSegmentsOp, SparseAttentionOp,
+                    SplitPoolOp, SplitProxyStatsOp>([&](auto op) {
+                return writeKernel(op, kernel, code.getBody());
+              })
               .Default([](Operation *) -> Reason {
                 return "there is no kernel of tiles for it";
               });

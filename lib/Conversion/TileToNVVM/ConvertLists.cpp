@@ -127,7 +127,10 @@ struct ConvertFindSequence : KernelPattern<FindSequenceOp> {
     Value queryOffsets = kernel.getAddress(b, op.getQueryOffsets(), {});
     Value keyOffsets = kernel.getAddress(b, op.getKeyOffsets(), {});
     Value numOffsets = kernel.getExtent(b, op.getQueryOffsets(), 0);
-    int64_t logRows = llvm::Log2_64(op.getRows());
+    // Block that a row would be in; no offset is negative unless it is wrong.
+    auto getBlock = [&](Value row) {
+      return b.udiv(b.smax(row, b.c32(0)), b.c32(op.getRows()));
+    };
     // Without a sequence there are no offsets to read either.
     Value isAny = b.cmp(Cmp::GT, numOffsets, 1);
     auto read = [&](Value offsets, Value i) {
@@ -145,7 +148,7 @@ struct ConvertFindSequence : KernelPattern<FindSequenceOp> {
         },
         [&](OpBuilder &, Location, ValueRange range) {
           Value middle = b.lshr(b.add(range[0], range[1]), 1);
-          Value first = b.ashr(read(queryOffsets, middle), logRows);
+          Value first = getBlock(read(queryOffsets, middle));
           Value isBefore = b.cmp(Cmp::LE, b.add(first, middle), number);
           scf::YieldOp::create(
               rewriter, loc,
@@ -163,7 +166,7 @@ struct ConvertFindSequence : KernelPattern<FindSequenceOp> {
     auto [firstQuery, queries] =
         bound(queryOffsets, adaptor.getMaxQueries().front());
     auto [firstKey, keys] = bound(keyOffsets, adaptor.getMaxKeys().front());
-    Value block = b.sub(number, b.add(b.lshr(firstQuery, logRows), sequence));
+    Value block = b.sub(number, b.add(getBlock(firstQuery), sequence));
     Value exists = b.and_(b.cmp(Cmp::GE, block, 0),
                           b.cmp(Cmp::LT, b.mul(block, op.getRows()), queries));
     Values results;

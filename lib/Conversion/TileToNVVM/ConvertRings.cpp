@@ -203,8 +203,7 @@ struct ConvertTurnWait : KernelPattern<TurnWaitOp> {
   matchAndRewrite(TurnWaitOp op, OneToNOpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
-    b.barrier(b.add(kernel.warpgroup, kTurnBarrier),
-              kernel.getConsumerThreads());
+    b.barrier(b.add(kernel.warpgroup, kTurnBarrier), kTurnThreads);
     rewriter.eraseOp(op);
     return success();
   }
@@ -217,8 +216,10 @@ struct ConvertTurnPass : KernelPattern<TurnPassOp> {
   matchAndRewrite(TurnPassOp op, OneToNOpAdaptor,
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
-    b.barrierArrive(b.sub(b.c32(kTurnBarrier + 1), kernel.warpgroup),
-                    kernel.getConsumerThreads());
+    Value next = b.add(kernel.warpgroup, 1);
+    Value isLast = b.cmp(Cmp::EQ, next, kernel.config.getConsumers());
+    b.barrierArrive(b.add(b.select(isLast, b.c32(0), next), kTurnBarrier),
+                    kTurnThreads);
     rewriter.eraseOp(op);
     return success();
   }

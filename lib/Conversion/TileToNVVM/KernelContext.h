@@ -22,9 +22,14 @@ using pbs::KernelBuilder;
 using pbs::Values;
 
 /// Named barriers (PTX ISA, barrier: 16 of them, 0 is that of the block).
-constexpr int64_t kTurnBarrier = 1;      ///< and 2: one for each consumer
-constexpr int64_t kConsumerBarrier = 3;  ///< all consumers
-constexpr int64_t kWarpgroupBarrier = 4; ///< and following: each consumer's own
+constexpr int64_t kConsumerBarrier = 1; ///< all consumers
+constexpr int64_t kTurnBarrier = 2;     ///< and following: each consumer's turn
+constexpr int64_t kWarpgroupBarrier =
+    kTurnBarrier + kMaxConsumers; ///< and following: each consumer's own
+static_assert(kWarpgroupBarrier + kMaxConsumers <= 16, "16 named barriers");
+
+/// Threads of a turn's barrier: the warpgroup that waits and the one before it.
+constexpr int64_t kTurnThreads = 256;
 
 /// Rows of a warpgroup.
 constexpr int64_t kWarpgroupRows = 64;

@@ -325,12 +325,13 @@ static void emitConsumerValues(KernelBuilder &b, KernelContext &kernel) {
   kernel.column = b.mul(b.and_(kernel.lane, 3), 2);
 }
 
-/// The second warpgroup lets the first go first.
+/// The last warpgroup lets the first go first.
 static void emitFirstTurn(KernelBuilder &b, KernelContext &kernel) {
   Block *yield = b.newBlock(), *start = b.newBlock();
-  b.condBr(b.cmp(Cmp::EQ, kernel.warpgroup, 1), yield, start);
+  b.condBr(b.cmp(Cmp::EQ, kernel.warpgroup, kernel.config.getConsumers() - 1),
+           yield, start);
   b.enter(yield);
-  b.barrierArrive(b.c32(kTurnBarrier), kernel.getConsumerThreads());
+  b.barrierArrive(b.c32(kTurnBarrier), kTurnThreads);
   b.br(start);
   b.enter(start);
 }

@@ -362,9 +362,10 @@ LogicalResult Checker::checkOp(Operation *op) {
         return success();
       })
       .Case<TurnWaitOp, TurnPassOp>([&](auto) -> LogicalResult {
-        if (config.getConsumers() != 2)
-          return op->emitOpError() << "expected 2 consumers to take turns, got "
-                                   << config.getConsumers();
+        if (config.getConsumers() < 2)
+          return op->emitOpError()
+                 << "expected several consumers to take turns, got "
+                 << config.getConsumers();
         return success();
       })
       .Case<ForEachOp, LoadOp>([&](auto) {

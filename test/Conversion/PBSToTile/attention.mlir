@@ -1,8 +1,18 @@
 // RUN: pbs-opt %s -convert-pbs-to-tile -split-input-file -verify-roundtrip | FileCheck %s
+// RUN: pbs-opt %s -convert-pbs-to-tile=query-rows=64 -split-input-file | FileCheck %s --check-prefix=NARROW
+// RUN: not pbs-opt %s -convert-pbs-to-tile=query-rows=96 2>&1 | FileCheck %s --check-prefix=ODD
+
+// NARROW: s2 ceildiv 64
+// NARROW: tile.func @dense_causal
+// NARROW: tensor<64x128xf16, #tile.acc>
+// NARROW: tile.func @dense_not_causal
+// NARROW: tensor<64x128xbf16, #tile.acc>
+// ODD: error: expected 0, 64, 128, 192 or 256 query rows, got 96
 
 // A row at position p sees the keys up to p: whole blocks before the rows need
 // no mask, and the list ends with the last row. The mask is by the number of the
-// key, which covers keys past the end.
+// key, which covers keys past the end. Without a list to divide the queries, 64
+// elements a head make blocks of 192.
 
 // CHECK-LABEL: tile.func @dense_causal
 // CHECK-SAME: %[[Q:[^:]*]]: !tile.global<1x4x?x64xf16> {tile.buffer = 0 : i32}
@@ -11,17 +21,18 @@
 // CHECK-SAME: %[[O:[^:]*]]: !tile.global<1x4x?x64xf16> {tile.buffer = 3 : i32}
 // CHECK-DAG: %[[SCALE:.*]] = arith.constant 0.18033
 // CHECK-DAG: %[[C128:.*]] = arith.constant 128 : i32
+// CHECK-DAG: %[[C192:.*]] = arith.constant 192 : i32
 // CHECK-DAG: %[[C127:.*]] = arith.constant 127 : i32
 // CHECK-DAG: %[[M:.*]] = tile.dim %[[Q]], 2
 // CHECK-DAG: %[[N:.*]] = tile.dim %[[K]], 2
 // CHECK: %[[SHIFT:.*]] = arith.subi %[[N]], %[[M]]
 // CHECK: tile.for_each (%[[B:.*]], %[[H:.*]], %[[A:.*]]) in
 // CHECK: %[[HK:.*]] = arith.divui %[[H]]
-// CHECK: %[[ROW0:.*]] = arith.muli %[[A]], %[[C128]]
+// CHECK: %[[ROW0:.*]] = arith.muli %[[A]], %[[C192]]
 // CHECK: %[[LOW:.*]] = arith.addi %[[ROW0]], %[[SHIFT]]
 // CHECK: %[[LIST:.*]] = tile.range_list
 // CHECK: %[[COUNT:.*]], %[[MASKED:.*]] = tile.list_size %[[LIST]]
-// CHECK: %[[ROWS:.*]] = tile.iota : tensor<128xi32, #tile.row>
+// CHECK: %[[ROWS:.*]] = tile.iota : tensor<192xi32, #tile.row>
 // CHECK: %[[LOWS:.*]] = tile.splat %[[LOW]]
 // CHECK: %[[LIMIT:.*]] = arith.addi %[[ROWS]], %[[LOWS]]
 // CHECK: %[[LIMITS:.*]] = tile.broadcast %[[LIMIT]]
@@ -40,7 +51,7 @@
 // CHECK: %[[HIDDEN:.*]] = arith.cmpi slt, %[[LIMITS]], %[[KEYS2]]
 // CHECK: arith.select %[[HIDDEN]], %{{.*}}, %[[S]]
 // CHECK: tile.load %[[V]][%[[B]], %[[HK]], %[[KEY0]],
-// CHECK: tile.dot %{{.*}} acc({{.*}}) : tensor<128x128xf16, #tile.acc>
+// CHECK: tile.dot %{{.*}} acc({{.*}}) : tensor<192x128xf16, #tile.acc>
 // CHECK: tile.store %{{.*}}, %[[O]][%[[B]], %[[H]], %[[ROW0]],
 // CHECK-NOT: tile.write
 plan.kernel @dense_causal(%q: tensor<1x4x?x64xf16>, %k: tensor<1x2x?x64xf16>,

@@ -71,7 +71,7 @@ plan.kernel @alibi(
 // CHECK-LABEL: tile.func @constant
 // CHECK: %[[NEGATIVE:.*]] = arith.constant -1.000000e+00 : f32
 // CHECK: tile.splat %[[NEGATIVE]]
-// CHECK: %[[SCORES:.*]] = tile.splat %{{.*}} : f32 to tensor<128x128xf32, #tile.acc>
+// CHECK: %[[SCORES:.*]] = tile.splat %{{.*}} : f32 to tensor<192x128xf32, #tile.acc>
 // CHECK: scf.yield %[[SCORES]]
 plan.kernel @constant(%q: tensor<1x4x?x64xbf16>) -> tensor<1x4x?x64xbf16> {
   %o, %lse = pbs.attention %q, %q, %q {causal, scale = -1.0}

@@ -280,7 +280,7 @@ tile.func @reduce_16_bit() attributes {config = #one, shared_bytes = 0 : i64} {
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
 tile.func @turns() attributes {config = #one, shared_bytes = 0 : i64} {
-  // expected-error @+1 {{expected 2 consumers to take turns, got 1}}
+  // expected-error @+1 {{expected several consumers to take turns, got 1}}
   tile.turn_wait
   tile.return
 }

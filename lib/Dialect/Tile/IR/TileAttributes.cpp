@@ -19,9 +19,6 @@ using namespace mlir::tile;
 /// Bounds of setmaxnreg (PTX ISA).
 static constexpr int64_t kMinRegisters = 24;
 static constexpr int64_t kMaxRegisters = 256;
-/// Named barriers limit the consumers (PTX ISA, bar: 16 of them), and a block
-/// has at most 1024 threads.
-static constexpr int64_t kMaxConsumers = 4;
 
 void TileDialect::registerAttributes() {
   addAttributes<
@@ -49,9 +46,10 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   for (int64_t slots : {stages, itemStages})
     if (slots < 1 || !llvm::isPowerOf2_64(slots))
       return emitError() << "expected a power of two of stages, got " << slots;
-  if (pingPong && consumers != 2)
-    return emitError() << "expected 2 consumer warpgroups to take turns, got "
-                       << consumers;
+  if (pingPong && consumers < 2)
+    return emitError()
+           << "expected several consumer warpgroups to take turns, got "
+           << consumers;
   if (pingPong && !specialize)
     return emitError() << "expected a producer where consumers take turns";
   if (schedule == Schedule::Dynamic && !specialize)

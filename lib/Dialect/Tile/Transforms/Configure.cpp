@@ -30,7 +30,7 @@ static constexpr int64_t kMaxStages = 4;
 static constexpr int64_t kLeastStages = 2;
 static constexpr int64_t kItemStages = 2;
 /// Registers of a warpgroup that only loads (24 spilled in a persistent one).
-static constexpr int64_t kProducerRegisters = 40;
+static constexpr int64_t kProducerRegisters = 32;
 
 namespace {
 /// What a choice depends on.
@@ -39,12 +39,24 @@ struct KernelFacts {
   /// A loop with two products, of which one depends on the other; products
   /// beside each other of which none does.
   bool hasChain = false, hasSeparate = false;
+  /// Loops with such a chain are as long in one work item as in another.
+  bool hasEvenItems = true;
   /// Rows of products and of what lies as they do.
   int64_t rows = 0;
   /// Bytes of tiles loaded in loops.
   int64_t loopBytes = 0;
 };
 } // namespace
+
+/// Whether the number of iterations is another in other work items.
+static bool dependsOnItem(scf::ForOp loop) {
+  auto items = dyn_cast<ForEachOp>(loop->getParentOp());
+  return !items || llvm::any_of(items.getBody().getArguments(), [&](Value arg) {
+    return llvm::any_of(
+        ValueRange{loop.getLowerBound(), loop.getUpperBound(), loop.getStep()},
+        [&](Value bound) { return dependsOn(bound, arg, loop->getBlock()); });
+  });
+}
 
 static KernelFacts getFacts(FuncOp func) {
   KernelFacts facts;
@@ -63,13 +75,17 @@ static KernelFacts getFacts(FuncOp func) {
         facts.hasSeparate |=
             dot->isBeforeInBlock(other) &&
             !dependsOn(other.getResult(), dot.getResult(), dot->getBlock());
-      if (auto loop = dyn_cast<scf::ForOp>(dot->getParentOp()))
-        for (auto other : loop.getOps<DotOp>())
-          facts.hasChain |=
-              other != dot &&
-              llvm::any_of(ValueRange{dot.getA(), dot.getB()}, [&](Value v) {
-                return dependsOn(v, other.getResult(), loop.getBody());
-              });
+      auto loop = dyn_cast<scf::ForOp>(dot->getParentOp());
+      auto feedsDot = [&](DotOp other) {
+        return other != dot &&
+               llvm::any_of(ValueRange{dot.getA(), dot.getB()}, [&](Value v) {
+                 return dependsOn(v, other.getResult(), loop.getBody());
+               });
+      };
+      if (loop && llvm::any_of(loop.getOps<DotOp>(), feedsDot)) {
+        facts.hasChain = true;
+        facts.hasEvenItems &= !dependsOnItem(loop);
+      }
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
       inLoop |= load->getParentOfType<scf::ForOp>() != nullptr;
@@ -154,14 +170,18 @@ private:
     }
     bool persistent = items != Schedule::Single;
     bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate);
-    bool turns = pick(pingPong, overlaps && facts.hasChain && divides &&
-                                    numConsumers == 2);
+    bool turns =
+        pick(pingPong, overlaps && facts.hasChain && divides &&
+                           (numConsumers > 2 ||
+                            (numConsumers == 2 && !facts.hasEvenItems)));
+    bool skips =
+        pick(skipScaling, overlaps && facts.hasChain && numConsumers > 2);
     auto makeConfig = [&](int64_t slots, int64_t itemSlots, int64_t producer,
                           int64_t consumer) {
-      return ConfigAttr::getChecked(
-          [&] { return func.emitOpError(); }, func.getContext(), numConsumers,
-          divides, slots, overlaps, turns, items, producer, consumer, itemSlots,
-          static_cast<bool>(pick(skipScaling, 0)));
+      return ConfigAttr::getChecked([&] { return func.emitOpError(); },
+                                    func.getContext(), numConsumers, divides,
+                                    slots, overlaps, turns, items, producer,
+                                    consumer, itemSlots, skips);
     };
     int64_t numStages = pick(stages, 1);
     if (!makeConfig(numStages, /*itemSlots=*/1, 0, 0))

@@ -27,6 +27,9 @@ struct SyncResource : SideEffects::Resource::Base<SyncResource> {
 };
 /// Threads of a warpgroup (PTX ISA, wgmma) and of a warp.
 constexpr int64_t kWarpgroupThreads = 128;
+/// Named barriers limit the consumers (PTX ISA, bar: 16 of them), and a block
+/// has at most 1024 threads.
+constexpr int64_t kMaxConsumers = 4;
 constexpr int64_t kWarpThreads = 32;
 constexpr int64_t kWarpgroupWarps = kWarpgroupThreads / kWarpThreads;
 /// Rows of an accumulator that a warp holds.

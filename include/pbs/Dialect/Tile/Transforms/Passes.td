@@ -25,11 +25,13 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `specialize`: where tiles are loaded in a loop.
     - `stages`: the deepest ring of 1, 2 or 4 slots that fits.
     - `overlap`: where a loop has two products of which one depends on the other.
-    - `ping-pong`: where two warpgroups overlap products.
+            - `ping-pong`: where several warpgroups overlap products. Two do not if all work
+      items have loops of the same length: there the turns cost 2 to 3 %.
     - `schedule`: `dynamic` with a producer, else `single`.
-    - `skip-scaling`: not; it gains up to 2 % over 64K keys, and loses as much over
-      few.
-    - registers: 40 for a thread that loads, the rest for those that compute.
+        - `skip-scaling`: where more than two warpgroups overlap products, which is 2 to
+      6 % with turns; of two it gains up to 2 % over 64K keys, and loses as much
+      over few.
+    - registers: 32 for a thread that loads, the rest for those that compute.
 
     Example:
 
