@@ -74,9 +74,11 @@ void pbs::buildCPUPipeline(OpPassManager &pm,
   buildCPULoweringStage(pm);
 }
 
-void pbs::buildTileStage(OpPassManager &pm, int64_t queryRows) {
+void pbs::buildTileStage(OpPassManager &pm,
+                         const NVVMPipelineOptions &options) {
   ConvertPBSToTilePassOptions convert;
-  convert.queryRows = queryRows;
+  convert.queryRows = options.queryRows;
+  convert.scoreWords = options.scoreWords;
   pm.addPass(createConvertPBSToTilePass(convert));
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
   kernels.addPass(createCanonicalizerPass());
@@ -128,7 +130,7 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   // Queries may have been pooled for more than one op.
   pm.addNestedPass<func::FuncOp>(createCSEPass());
   buildPlanStage(pm);
-  buildTileStage(pm, options.queryRows);
+  buildTileStage(pm, options);
   buildTileScheduleStage(pm, options);
   buildTileCodeStage(pm, options.trace);
   buildNVVMCodeStage(pm);

@@ -180,7 +180,7 @@ struct Describe {
       exprs(s, argument.dims);
     });
     s.list(plan.constraints, [](S &s, Constraint &constraint) {
-      s.enumeration(constraint.kind, 2);
+      s.enumeration(constraint.kind, kNumConstraintKinds);
       expr(s, constraint.lhs);
       expr(s, constraint.rhs);
       s.string(constraint.expectation);

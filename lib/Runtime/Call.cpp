@@ -176,6 +176,10 @@ static Status checkConstraint(const Constraint &constraint, const Call &call) {
       !constraint.rhs.evaluate(call.symbols, rhs))
     return invalidArgument("expected " + constraint.expectation +
                            ", but the sizes cannot be computed");
+  if (constraint.kind == Constraint::Kind::AtMost)
+    return lhs <= rhs ? Status()
+                      : invalidArgument("expected " + constraint.expectation +
+                                        ", got " + std::to_string(lhs));
   bool holds = constraint.kind == Constraint::Kind::Equal ? lhs == rhs
                : rhs == 0                                 ? lhs == 0
                                                           : lhs % rhs == 0;

@@ -217,6 +217,18 @@ static std::string formatParam(const KernelParam &param) {
   return "?";
 }
 
+static const char *getRelation(Constraint::Kind kind) {
+  switch (kind) {
+  case Constraint::Kind::Equal:
+    return " == ";
+  case Constraint::Kind::Multiple:
+    return " multiple of ";
+  case Constraint::Kind::AtMost:
+    return " <= ";
+  }
+  return "";
+}
+
 std::string Plan::str() const {
   std::ostringstream os;
   for (size_t i = 0; i < symbols.size(); ++i) {
@@ -239,9 +251,7 @@ std::string Plan::str() const {
        << formatDims(argument.dims, argument.dtype) << "\n";
   for (const Constraint &constraint : constraints)
     os << "expect " << constraint.expectation << ": " << constraint.lhs.str()
-       << (constraint.kind == Constraint::Kind::Equal ? " == "
-                                                      : " multiple of ")
-       << constraint.rhs.str() << "\n";
+       << getRelation(constraint.kind) << constraint.rhs.str() << "\n";
   for (const WorkspaceBuffer &buffer : workspace)
     os << "workspace %" << buffer.name << ": "
        << formatDims(buffer.dims, buffer.dtype) << " in slot " << buffer.slot

@@ -87,6 +87,11 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "skip-scaling",
       llvm::cl::desc("Tiles: 1: no multiplication by factors that are 1"),
       llvm::cl::init(-1)};
+  Option<int64_t> scoreWords{
+      *this, "score-words",
+      llvm::cl::desc("Words of shared memory for scores of a selection; 0: as "
+                     "many as there is room for"),
+      llvm::cl::init(0)};
   Option<std::string> schedule{
       *this, "schedule",
       llvm::cl::desc("Tiles: 'single', 'static' or 'dynamic'"),
@@ -115,7 +120,7 @@ void buildCPULoweringStage(OpPassManager &pm);
 
 /// Stage 3 for sm_90a: kernels that can be written down as tiles are a
 /// `tile.func` in the `gpu.module` `@gpu`, without a schedule.
-void buildTileStage(OpPassManager &pm, int64_t queryRows);
+void buildTileStage(OpPassManager &pm, const NVVMPipelineOptions &options);
 
 /// Stage 4 for sm_90a: every `tile.func` has a schedule, and
 /// everything in shared memory has its place.

@@ -106,14 +106,16 @@ struct Argument {
 };
 
 /// What has to hold of a call; a violation reads "expected `expectation`, got
-/// LHS and RHS".
+/// LHS and RHS", of AtMost without RHS.
 struct Constraint {
-  enum class Kind : uint8_t { Equal, Multiple };
+  enum class Kind : uint8_t { Equal, Multiple, AtMost };
   Kind kind;
   Expr lhs;
   Expr rhs;
   std::string expectation;
 };
+
+constexpr uint8_t kNumConstraintKinds = 3;
 
 /// A buffer of the workspace, row-major. It has the bytes of its slot, together
 /// with buffers that are not used at the same time. Slots are laid out in

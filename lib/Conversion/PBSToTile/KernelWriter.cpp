@@ -12,7 +12,7 @@ using namespace mlir::pbs;
 
 KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
                            ArrayRef<unsigned> buffers,
-                           ArrayRef<AffineExpr> items)
+                           ArrayRef<AffineExpr> items, AffineExpr blockScratch)
     : ImplicitLocOpBuilder(kernel.getComputeOp().getLoc(),
                            kernel.getContext()) {
   setInsertionPointToEnd(module);
@@ -22,6 +22,9 @@ KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
     types.push_back(tile::GlobalType::get(getContext(), type.getShape(),
                                           type.getElementType()));
   }
+  if (blockScratch)
+    types.push_back(tile::GlobalType::get(getContext(), ShapedType::kDynamic,
+                                          getI32Type()));
   auto func = tile::FuncOp::create(*this, kernel.getSymName(),
                                    getFunctionType(types, {}));
   entry = &func.getBody().front();
@@ -29,13 +32,20 @@ KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
     func.setArgAttr(index, "tile.buffer", getI32IntegerAttr(number));
     arguments[number] = entry->getArgument(index);
   }
+  // The last symbol of sizes of a kernel is the number of multiprocessors.
+  auto makeMap = [&](AffineExpr expr) {
+    return AffineMapAttr::get(
+        AffineMap::get(/*dimCount=*/0, kernel.getNumDims() + 1, expr));
+  };
   AffineExpr count = getAffineConstantExpr(1);
   for (AffineExpr factor : items)
     count = count * factor;
-  // The last symbol of sizes of a kernel is the number of multiprocessors.
-  func->setAttr("tile.items",
-                AffineMapAttr::get(AffineMap::get(
-                    /*dimCount=*/0, kernel.getNumDims() + 1, count)));
+  func->setAttr("tile.items", makeMap(count));
+  if (blockScratch) {
+    scratch = entry->getArguments().back();
+    func.setArgAttr(buffers.size(), "tile.block_scratch",
+                    makeMap(blockScratch));
+  }
   setInsertionPointToEnd(entry);
   auto end = tile::ReturnOp::create(*this);
   setInsertionPoint(end);

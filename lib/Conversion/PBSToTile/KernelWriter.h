@@ -22,12 +22,18 @@ class KernelWriter : public ImplicitLocOpBuilder {
 public:
   /// Makes the function at the end of `module`, with an argument for each of
   /// `buffers` (numbers of buffers of `kernel`) and, as its number of work
-  /// items, the product of `items` over the symbols of the kernel.
+  /// items, the product of `items` over the symbols of the kernel. Where
+  /// `blockScratch` is given each thread block has so many bytes of global
+  /// memory for itself.
   KernelWriter(plan::KernelOp kernel, Block *module, ArrayRef<unsigned> buffers,
-               ArrayRef<AffineExpr> items);
+               ArrayRef<AffineExpr> items,
+               AffineExpr blockScratch = AffineExpr());
 
   /// The argument for a buffer.
   Value buffer(unsigned number) const { return arguments.lookup(number); }
+
+  /// The words of all blocks' scratch.
+  Value blockScratch() const { return scratch; }
 
   Value i32(int64_t value);
   Value f32(double value);
@@ -72,6 +78,7 @@ public:
 
 private:
   llvm::SmallDenseMap<unsigned, Value> arguments;
+  Value scratch;
   llvm::SmallDenseMap<Attribute, Value> constants;
   Block *entry;
   /// The last constant of the entry block.

@@ -26,13 +26,14 @@ std::optional<std::string> writeKernel(ColumnImportanceOp op,
 std::optional<std::string> writeKernel(FusedPermuteKVOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(FusedSelectBlocksOp op,
-                                       plan::KernelOp kernel, Block *module);
+                                       plan::KernelOp kernel, Block *module,
+                                       int64_t scoreWords);
 std::optional<std::string> writeKernel(HeadCoverageOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(RowCoverageOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(SelectBlocksOp op, plan::KernelOp kernel,
-                                       Block *module);
+                                       Block *module, int64_t scoreWords);
 std::optional<std::string> writeKernel(SplitPoolOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,

@@ -53,13 +53,16 @@ struct ConvertPBSToTilePass final
               .Case<AttentionOp, PackedAttentionOp>([&](auto op) {
                 return writeKernel(op, kernel, code.getBody(), queryRows);
               })
-              .Case<BlockScoresOp, ColumnImportanceOp, FusedPermuteKVOp,
-                    FusedSelectBlocksOp, HeadCoverageOp, MergeStatsOp,
-                    PermuteKVOp, PoolOp, ProxyStatsOp, RowCoverageOp,
-                    SelectBlocksOp, SortSegmentsOp, SparseAttentionOp,
-                    SplitPoolOp, SplitProxyStatsOp>([&](auto op) {
-                return writeKernel(op, kernel, code.getBody());
+              .Case<FusedSelectBlocksOp, SelectBlocksOp>([&](auto op) {
+                return writeKernel(op, kernel, code.getBody(), scoreWords);
               })
+              .Case<BlockScoresOp, ColumnImportanceOp, FusedPermuteKVOp,
+                    HeadCoverageOp, MergeStatsOp, PermuteKVOp, PoolOp,
+                    ProxyStatsOp, RowCoverageOp, SortSegmentsOp,
+                    SparseAttentionOp, SplitPoolOp, SplitProxyStatsOp>(
+                  [&](auto op) {
+                    return writeKernel(op, kernel, code.getBody());
+                  })
               .Default([](Operation *) -> Reason {
                 return "there is no kernel of tiles for it";
               });

@@ -3,10 +3,11 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A work item is some query blocks of a head: as many as have room for their
-// scores in shared memory, where products leave them, a column of the product
-// for each query block. Then each warp has a query block at a time to itself
-// and exchanges nothing with others.
+// A work item is some query blocks of a head. If all have room for their scores
+// in shared memory the products leave them there, a column of the product for
+// each query block; else in global memory, in a part that the thread block has
+// for itself, from which warps take rows as there is room. Each warp has a
+// query block at a time to itself and exchanges nothing with others.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,8 +28,8 @@ static constexpr int64_t kColumns = 128;
 /// Words between rows, so that the four columns that a warp writes at once are
 /// in different banks of shared memory.
 static constexpr int64_t kPadding = 4;
-/// Scores of a work item: kMaxRows rows of 1024, or fewer longer ones.
-static constexpr int64_t kArraySize = kMaxRows * (1024 + kPadding);
+/// Steps of a row that are read from global memory at once.
+static constexpr int64_t kStepsAtOnce = 2;
 /// Rows of a query block, keys of a key block.
 static constexpr int64_t kBlock = 128;
 static constexpr int64_t kWordBits = 32;
@@ -50,31 +51,36 @@ private:
   };
 
   void writeSizes();
-  /// Query blocks of an item.
-  Value writePerItem();
   Rows writeRows(Value block, Value exists);
-  /// How many times kWideColumns key blocks have scores in the array, at least
-  /// once: all candidates of query block `block` and of those before it.
-  Value writeTiles(Value block);
+  Value writeOwnBegin(Value block);
+  Value writeOwnEnd(Value end);
+  /// How many times `columns` key blocks have scores, at least once: all
+  /// candidates of query block `block` and of those before it.
+  Value writeTiles(Value block, int64_t columns);
   Value writeCandidates(const Rows &rows, Value column);
-  /// Puts the scores of the item's query blocks into the array.
-  void writeProducts(Value wideTiles);
-  /// Puts given scores of kWideRows query blocks there.
+  /// Puts the scores of the item's query blocks into the array, or into global
+  /// memory.
+  void writeProducts(Value lastBlock);
+  /// Puts scores of some query blocks into the array: given ones, or those that
+  /// products left in global memory.
   void readGiven(Value firstRow, const ScoreRows &scores, const Rows &rows,
                  Value tiles);
+  void readProducts(Value firstRow, const ScoreRows &scores, Value tiles);
   void writeBlank();
-  void writeGroup(Value group);
+  /// All query blocks of the item, some at a time.
+  void writeGroups(RowShape shape);
+  void writeGroup(Value firstRow, Value lastRow, RowShape shape);
   /// Writes the scores themselves, -inf for what is no candidate.
-  void writeScores(Value firstRow, const ScoreRows &scores, Value wideTiles,
-                   const Rows &rows);
+  void writeScores(Value firstRow, Value lastRow, const ScoreRows &scores,
+                   Value tiles, const Rows &rows);
   /// The first of the key blocks from `first` on in the array; any where it has
   /// none of them.
-  Value getColumn(Value first, Value wideTiles) {
-    Value end = b.mul(wideTiles, b.i32(kWideColumns));
+  Value getColumn(Value first, const ScoreRows &scores, Value tiles) {
+    Value end = b.mul(tiles, b.i32(scores.shape.columns));
     return select(compare(Predicate::slt, first, end), first, b.i32(0));
   }
-  void writeList(const Choice &choice, Value firstRow, const ScoreRows &scores,
-                 Value wideTiles, const Rows &rows);
+  void writeList(const Choice &choice, Value firstRow, Value lastRow,
+                 const ScoreRows &scores, Value tiles, const Rows &rows);
 
   Value compare(Predicate predicate, Value x, Value y) {
     return arith::CmpIOp::create(b, predicate, x, y);
@@ -93,17 +99,23 @@ private:
     return task.scores || (task.list && !task.takesAll);
   }
 
+  /// Whether products have scores at all.
+  bool hasProducts() const { return !task.given && needsScores(); }
+
   const SelectTask &task;
   KernelWriter b;
-  RankedTensorType indexRow;
 
   Value numQueries, numKeys, shift, queryBlocks, keyBlocks;
   Value batch, head, keyHead, firstBlock;
   /// Query blocks of an item, and of this one.
   Value perItem, numRows;
-  /// How many times kWideColumns key blocks a row has room for, and the words
-  /// from a row to the next.
-  Value array, allTiles, stride;
+  Value array;
+  /// Whether rows are kLongRows, of which how many have room at once.
+  Value isLong, perGroup;
+  /// Words from a row to the next.
+  Value stride;
+  /// Where the scores of the item are in global memory.
+  Value scratchBegin;
 };
 } // namespace
 
@@ -119,14 +131,32 @@ static SmallVector<unsigned> getBuffers(const SelectTask &task) {
   return buffers;
 }
 
+/// Words of scores between two rows of `keyBlocks`.
+static AffineExpr getStride(AffineExpr keyBlocks, RowShape shape) {
+  return keyBlocks.ceilDiv(shape.columns) * shape.columns + kPadding;
+}
+
+/// Bytes of the scores of a thread block, 0 unless rows are long.
+static AffineExpr getScratch(const SelectTask &task, AffineExpr keyBlocks) {
+  // As many steps of short rows have room.
+  int64_t most =
+      (task.scoreWords / kShortRows.rows - kPadding) / kShortRows.columns;
+  constexpr int64_t kMany = 1 << 20;
+  AffineExpr isLong =
+      (keyBlocks.ceilDiv(kShortRows.columns) + (kMany - most - 1))
+          .floorDiv(kMany);
+  return isLong * getStride(keyBlocks, kLongRows) * (4 * kMaxRows);
+}
+
 SelectWriter::SelectWriter(const SelectTask &task, plan::KernelOp kernel,
                            Block *module)
     : task(task),
       b(kernel, module, getBuffers(task),
         {kernel.getExtent(task.query, 0), kernel.getExtent(task.query, 1),
-         kernel.getExtent(task.query, 2).ceilDiv(kBlock)}) {
-  indexRow = b.wideRow(kWideRows, b.getI32Type());
-}
+         kernel.getExtent(task.query, 2).ceilDiv(kBlock)},
+        hasProducts()
+            ? getScratch(task, kernel.getExtent(task.key, 2).ceilDiv(kBlock))
+            : AffineExpr()) {}
 
 //===----------------------------------------------------------------------===//
 // Rows
@@ -138,22 +168,48 @@ void SelectWriter::writeSizes() {
   shift = b.sub(numKeys, numQueries);
   queryBlocks = b.ceilDiv(numQueries, kBlock);
   keyBlocks = b.ceilDiv(numKeys, kBlock);
-  allTiles = b.max(b.ceilDiv(keyBlocks, kWideColumns), b.i32(1));
-  stride = b.add(b.mul(allTiles, b.i32(kWideColumns)), b.i32(kPadding));
-  perItem = writePerItem();
+  if (!needsScores()) {
+    perItem = b.i32(kMaxRows);
+    return;
+  }
+  auto getStride = [&](RowShape shape) {
+    Value tiles = b.max(b.ceilDiv(keyBlocks, shape.columns), b.i32(1));
+    return b.add(b.mul(tiles, b.i32(shape.columns)), b.i32(kPadding));
+  };
+  auto fits = [&](Value words, int64_t rows) {
+    return compare(Predicate::sle, b.mul(words, b.i32(rows)),
+                   b.i32(task.scoreWords));
+  };
+  Value shortStride = getStride(kShortRows), longStride = getStride(kLongRows);
+  isLong = compare(Predicate::eq, fits(shortStride, kShortRows.rows),
+                   b.constant(b.getBoolAttr(false)));
+  stride = select(isLong, longStride, shortStride);
+  // Some tens of items for each head.
+  Value isMany =
+      compare(Predicate::sge, queryBlocks, b.i32(kMaxRows * kShortRows.rows));
+  Value hasRoom = either(isLong, fits(shortStride, kMaxRows));
+  perItem =
+      select(both(isMany, hasRoom), b.i32(kMaxRows), b.i32(kShortRows.rows));
+  perGroup = b.i32(1);
+  for (int64_t next = 2; next <= kLongRows.rows; next *= 2)
+    perGroup = select(fits(longStride, next), b.i32(next), perGroup);
+  if (hasProducts())
+    scratchBegin = b.mul(tile::BlockNumberOp::create(b, b.getI32Type()),
+                         b.mul(longStride, b.i32(kMaxRows)));
 }
 
-Value SelectWriter::writePerItem() {
-  Value size = b.i32(1);
-  for (int64_t next = 2; next <= kMaxRows; next *= 2) {
-    Value fits =
-        compare(Predicate::sle, b.mul(stride, b.i32(next)), b.i32(kArraySize));
-    // Some tens of items for each head.
-    if (next > kWideRows)
-      fits = both(fits, compare(Predicate::sge, queryBlocks, b.i32(16 * next)));
-    size = select(fits, b.i32(next), size);
-  }
-  return size;
+/// The first own block of a query block, and the end of those of the query
+/// blocks before `end`.
+Value SelectWriter::writeOwnBegin(Value block) {
+  Value position = b.max(b.add(b.mul(block, b.i32(kBlock)), shift), b.i32(0));
+  return b.mul(b.div(position, b.i32(task.segment)),
+               b.i32(task.segment / kBlock));
+}
+
+Value SelectWriter::writeOwnEnd(Value end) {
+  Value positions = b.add(b.min(b.mul(end, b.i32(kBlock)), numQueries), shift);
+  Value segments = b.ceilDiv(b.max(positions, b.i32(0)), task.segment);
+  return b.min(b.mul(segments, b.i32(task.segment / kBlock)), keyBlocks);
 }
 
 SelectWriter::Rows SelectWriter::writeRows(Value block, Value exists) {
@@ -183,13 +239,11 @@ SelectWriter::Rows SelectWriter::writeRows(Value block, Value exists) {
   return rows;
 }
 
-Value SelectWriter::writeTiles(Value block) {
+Value SelectWriter::writeTiles(Value block, int64_t columns) {
   if (!task.causal)
-    return allTiles;
-  Value position = b.max(b.add(b.mul(block, b.i32(kBlock)), shift), b.i32(0));
-  Value segment = b.div(position, b.i32(task.segment));
-  Value bound = b.min(b.mul(segment, b.i32(task.segment / kBlock)), keyBlocks);
-  return b.max(b.ceilDiv(bound, kWideColumns), b.i32(1));
+    return b.max(b.ceilDiv(keyBlocks, columns), b.i32(1));
+  Value bound = b.min(writeOwnBegin(block), keyBlocks);
+  return b.max(b.ceilDiv(bound, columns), b.i32(1));
 }
 
 Value SelectWriter::writeCandidates(const Rows &rows, Value column) {
@@ -208,7 +262,7 @@ Value SelectWriter::writeCandidates(const Rows &rows, Value column) {
 // Scores
 //===----------------------------------------------------------------------===//
 
-void SelectWriter::writeProducts(Value wideTiles) {
+void SelectWriter::writeProducts(Value lastBlock) {
   Type f32 = b.getF32Type(), i32 = b.getI32Type();
   RankedTensorType score = b.acc(kColumns, kMaxRows, f32);
   RankedTensorType index = b.acc(kColumns, kMaxRows, i32);
@@ -226,10 +280,16 @@ void SelectWriter::writeProducts(Value wideTiles) {
                         compare(Predicate::slt, number, like(numRows, number)));
   Value hasRoom = compare(Predicate::slt, number, like(perItem, number));
   Value begin = b.mul(number, like(stride, number));
+  Value inGlobal = both(hasRoom, like(isLong, hasRoom));
+  Value inArray = both(hasRoom, compare(Predicate::ne, hasRoom, inGlobal));
   Value queriesHigh = load(task.queryPool, head, firstBlock, kMaxRows, 0);
   Value queriesLow =
       load(task.queryPool, head, firstBlock, kMaxRows, task.headDim);
-  Value tiles = b.mul(wideTiles, b.i32(kWideColumns / kColumns));
+  auto getTiles = [&](RowShape shape) {
+    return b.mul(writeTiles(lastBlock, shape.columns),
+                 b.i32(shape.columns / kColumns));
+  };
+  Value tiles = select(isLong, getTiles(kLongRows), getTiles(kShortRows));
   scf::ForOp::create(
       b, b.i32(0), tiles, b.i32(1), ValueRange(),
       [&](OpBuilder &, Location, Value tile, ValueRange) {
@@ -255,25 +315,31 @@ void SelectWriter::writeProducts(Value wideTiles) {
         Value bits =
             select(isCandidate, arith::BitcastOp::create(b, index, scaled),
                    b.splat(b.i32(kNoCandidate), index));
-        Value starts =
-            select(hasRoom, b.add(begin, like(first, begin)), like(-1, begin));
-        tile::ArrayWriteOp::create(b, bits, array, starts);
+        auto write = [&](Value target, Value isThere, Value offset) {
+          Value starts =
+              select(isThere, b.add(begin, like(b.add(first, offset), begin)),
+                     like(-1, begin));
+          tile::ArrayWriteOp::create(b, bits, target, starts);
+        };
+        write(array, inArray, b.i32(0));
+        write(b.blockScratch(), inGlobal, scratchBegin);
         scf::YieldOp::create(b);
       });
 }
 
 void SelectWriter::readGiven(Value firstRow, const ScoreRows &scores,
                              const Rows &rows, Value tiles) {
-  RankedTensorType score = b.wide(kWideRows, kWideColumns, b.getF32Type());
+  auto [numRows, numColumns] = scores.shape;
+  RankedTensorType score = b.wide(numRows, numColumns, b.getF32Type());
   RankedTensorType index = score.clone(b.getI32Type());
-  RankedTensorType columns = b.wideColumn(kWideColumns, b.getI32Type());
+  RankedTensorType columns = b.wideColumn(numColumns, b.getI32Type());
   // Nobody reads the scores of other rows any more.
   tile::BarrierOp::create(b);
   writeBlank();
   scf::ForOp::create(
       b, b.i32(0), tiles, b.i32(1), ValueRange(),
       [&](OpBuilder &, Location, Value tile, ValueRange) {
-        Value first = b.mul(tile, b.i32(kWideColumns));
+        Value first = b.mul(tile, b.i32(columns.getShape()[0]));
         Value given = tile::ReadOp::create(
             b, score, b.buffer(*task.given),
             ValueRange{batch, head, b.add(firstBlock, firstRow), first},
@@ -290,25 +356,71 @@ void SelectWriter::readGiven(Value firstRow, const ScoreRows &scores,
   tile::BarrierOp::create(b);
 }
 
+void SelectWriter::readProducts(Value firstRow, const ScoreRows &scores,
+                                Value tiles) {
+  RankedTensorType words =
+      b.wide(scores.shape.rows, scores.shape.columns, b.getI32Type());
+  Value row =
+      tile::IotaOp::create(b, b.wideRow(words.getShape()[0], b.getI32Type()));
+  // Rows that do not exist read others.
+  Value exists = compare(Predicate::sge, scores.starts, like(0, row));
+  Value from = select(exists, b.add(row, like(firstRow, row)), like(0, row));
+  from = b.add(b.mul(from, like(stride, row)), like(scratchBegin, row));
+  // Several steps at once: each waits for memory.
+  scf::ForOp::create(b, b.i32(0), tiles, b.i32(kStepsAtOnce), ValueRange(),
+                     [&](OpBuilder &, Location, Value tile, ValueRange) {
+                       SmallVector<Value> firsts, parts;
+                       for (int64_t i = 0; i < kStepsAtOnce; ++i) {
+                         Value last = b.sub(tiles, b.i32(1));
+                         firsts.push_back(
+                             b.mul(b.min(b.add(tile, b.i32(i)), last),
+                                   b.i32(words.getShape()[1])));
+                         parts.push_back(tile::ArrayReadOp::create(
+                             b, words, b.blockScratch(),
+                             b.add(from, like(firsts.back(), from))));
+                       }
+                       for (auto [first, part] : llvm::zip_equal(firsts, parts))
+                         tile::ArrayWriteOp::create(b, part, array,
+                                                    scores.getWrites(b, first));
+                       scf::YieldOp::create(b);
+                     });
+}
+
 //===----------------------------------------------------------------------===//
 // The list
 //===----------------------------------------------------------------------===//
 
 void SelectWriter::writeList(const Choice &choice, Value firstRow,
-                             const ScoreRows &scores, Value wideTiles,
-                             const Rows &rows) {
+                             Value lastRow, const ScoreRows &scores,
+                             Value tiles, const Rows &rows) {
   Type i32 = b.getI32Type();
-  RankedTensorType words = b.wide(kWideRows, 4, i32);
-  RankedTensorType index = b.wide(kWideRows, kColumns, i32);
+  int64_t together = scores.shape.rows;
+  RankedTensorType words = b.wide(together, 4, i32);
+  RankedTensorType index = b.wide(together, kColumns, i32);
   RankedTensorType columns = b.wideColumn(kColumns, i32);
-  Value left = b.sub(numRows, firstRow), block = b.add(firstBlock, firstRow);
+  RankedTensorType indexRow = b.wideRow(together, i32);
+  Value left = b.sub(lastRow, firstRow), block = b.add(firstBlock, firstRow);
+  Value listWords = b.i32(kColumns / kWordBits);
   auto spread = [&](Value row) { return b.broadcast(row, index); };
   auto pack = [&](Value flags) -> Value {
     return tile::PackBitsOp::create(b, words, flags);
   };
+  auto write = [&](Value listed, Value tile) {
+    tile::WriteOp::create(
+        b, listed, b.buffer(*task.list),
+        ValueRange{batch, head, block, b.mul(tile, listWords)}, left,
+        /*dim=*/IntegerAttr());
+  };
   Value init = choice.ties ? choice.ties : b.splat(b.i32(0), indexRow);
+  Value all = b.ceilDiv(keyBlocks, kColumns), used = all;
+  Value end = b.add(firstBlock, lastRow);
+  if (task.causal)
+    used = b.min(all, b.max(b.ceilDiv(writeOwnEnd(end), kColumns), b.i32(1)));
+  // Only of own blocks that are compared with a position that is needed.
+  Value ownBegin =
+      task.causal && !task.wholeOwn ? writeOwnBegin(block) : keyBlocks;
   scf::ForOp::create(
-      b, b.i32(0), b.ceilDiv(keyBlocks, kColumns), b.i32(1), init,
+      b, b.i32(0), used, b.i32(1), init,
       [&](OpBuilder &, Location, Value tile, ValueRange carried) {
         Value ties = carried.front();
         Value first = b.mul(tile, b.i32(kColumns));
@@ -320,15 +432,23 @@ void SelectWriter::writeList(const Choice &choice, Value firstRow,
         Value chosen = isCandidate, tied;
         if (!task.takesAll) {
           Value bits = tile::ArrayReadOp::create(
-              b, index, array, scores.getReads(b, getColumn(first, wideTiles)));
+              b, index, array,
+              scores.getReads(b, getColumn(first, scores, tiles)));
           Value key = writeKeys(b, bits), last = spread(choice.last);
           chosen = both(isCandidate, compare(Predicate::ugt, key, last));
           tied = both(isCandidate, compare(Predicate::eq, key, last));
         }
-        // Own blocks and the one of the first key.
+        // Own blocks and the one of the first key, which is in the first
+        // segment: keys change places inside segments only. Reading takes
+        // longer than the rest, so positions that do not matter are outside.
+        Value isNeeded = either(
+            compare(Predicate::slt, first, b.i32(task.segment / kBlock)),
+            compare(Predicate::slt, ownBegin, b.add(first, b.i32(kColumns))));
         Value positions = b.broadcast(
             tile::ReadOp::create(b, columns, b.buffer(task.ranges),
-                                 ValueRange{batch, keyHead, first, b.i32(0)},
+                                 ValueRange{batch, keyHead,
+                                            select(isNeeded, first, keyBlocks),
+                                            b.i32(0)},
                                  b.i32(kMaxInt), b.getI64IntegerAttr(2)),
             index);
         Value isOwn =
@@ -340,23 +460,39 @@ void SelectWriter::writeList(const Choice &choice, Value firstRow,
         Value isFirst = compare(Predicate::eq, positions, like(0, positions));
         Value listed = pack(either(chosen, either(isOwn, isFirst)));
         if (tied) {
-          auto taken =
-              tile::FirstBitsOp::create(b, words, indexRow, pack(tied), ties);
-          listed = either(listed, taken.getFirst());
-          ties = taken.getLeft();
+          // Seldom.
+          auto take = scf::IfOp::create(
+              b, tile::AnyOp::create(b, b.getI1Type(), tied),
+              [&](OpBuilder &, Location) {
+                auto taken = tile::FirstBitsOp::create(b, words, indexRow,
+                                                       pack(tied), ties);
+                scf::YieldOp::create(
+                    b, ValueRange{either(listed, taken.getFirst()),
+                                  taken.getLeft()});
+              },
+              [&](OpBuilder &, Location) {
+                scf::YieldOp::create(b, ValueRange{listed, ties});
+              });
+          listed = take.getResult(0);
+          ties = take.getResult(1);
         }
-        tile::WriteOp::create(
-            b, listed, b.buffer(*task.list),
-            ValueRange{batch, head, block,
-                       b.mul(tile, b.i32(kColumns / kWordBits))},
-            left, /*dim=*/IntegerAttr());
+        write(listed, tile);
         scf::YieldOp::create(b, ties);
       });
+  if (!task.causal)
+    return;
+  Value nothing = b.splat(b.i32(0), words);
+  scf::ForOp::create(b, used, all, b.i32(1), ValueRange(),
+                     [&](OpBuilder &, Location, Value tile, ValueRange) {
+                       write(nothing, tile);
+                       scf::YieldOp::create(b);
+                     });
 }
 
-void SelectWriter::writeScores(Value firstRow, const ScoreRows &scores,
-                               Value wideTiles, const Rows &rows) {
-  RankedTensorType index = b.wide(kWideRows, kColumns, b.getI32Type());
+void SelectWriter::writeScores(Value firstRow, Value lastRow,
+                               const ScoreRows &scores, Value tiles,
+                               const Rows &rows) {
+  RankedTensorType index = b.wide(scores.shape.rows, kColumns, b.getI32Type());
   RankedTensorType score = index.clone(b.getF32Type());
   RankedTensorType columns = b.wideColumn(kColumns, b.getI32Type());
   scf::ForOp::create(
@@ -367,7 +503,8 @@ void SelectWriter::writeScores(Value firstRow, const ScoreRows &scores,
             b.add(tile::IotaOp::create(b, columns), b.splat(first, columns)),
             index);
         Value bits = tile::ArrayReadOp::create(
-            b, index, array, scores.getReads(b, getColumn(first, wideTiles)));
+            b, index, array,
+            scores.getReads(b, getColumn(first, scores, tiles)));
         tile::WriteOp::create(
             b,
             select(writeCandidates(rows, column),
@@ -375,52 +512,81 @@ void SelectWriter::writeScores(Value firstRow, const ScoreRows &scores,
                    b.filled(score, -kInfinity)),
             b.buffer(*task.scores),
             ValueRange{batch, head, b.add(firstBlock, firstRow), first},
-            b.sub(numRows, firstRow), /*dim=*/IntegerAttr());
+            b.sub(lastRow, firstRow), /*dim=*/IntegerAttr());
         scf::YieldOp::create(b);
       });
 }
 
 /// Makes what rows that do not exist read.
 void SelectWriter::writeBlank() {
-  RankedTensorType words = b.wide(kWideRows, kWideColumns, b.getI32Type());
-  Value row = tile::IotaOp::create(b, indexRow);
+  RankedTensorType words =
+      b.wide(kLongRows.rows, kLongRows.columns, b.getI32Type());
+  Value row =
+      tile::IotaOp::create(b, b.wideRow(kLongRows.rows, b.getI32Type()));
   Value starts = select(compare(Predicate::eq, row, like(0, row)),
-                        like(kArraySize, row), like(-1, row));
+                        like(task.scoreWords, row), like(-1, row));
   tile::ArrayWriteOp::create(b, b.splat(b.i32(kNoCandidate), words), array,
                              starts);
 }
 
-/// kWideRows of the query blocks of the item.
-void SelectWriter::writeGroup(Value group) {
-  Value firstRow = b.mul(group, b.i32(kWideRows));
-  Value row =
-      b.add(tile::IotaOp::create(b, indexRow), b.splat(firstRow, indexRow));
-  Rows rows = writeRows(b.add(row, like(firstBlock, row)),
-                        compare(Predicate::slt, row, like(numRows, row)));
-  ScoreRows scores = {array,
-                      select(compare(Predicate::slt, row, like(perItem, row)),
-                             b.mul(row, like(stride, row)), like(-1, row)),
-                      b.i32(kArraySize)};
-  Value lastRow = b.min(b.add(firstRow, b.i32(kWideRows)), numRows);
-  Value tiles = writeTiles(b.add(firstBlock, b.sub(lastRow, b.i32(1))));
-  if (task.given && needsScores())
-    readGiven(firstRow, scores, rows, tiles);
+/// The query blocks [firstRow, lastRow) of the item.
+void SelectWriter::writeGroup(Value firstRow, Value lastRow, RowShape shape) {
+  RankedTensorType indexRow = b.wideRow(shape.rows, b.getI32Type());
+  Value number = tile::IotaOp::create(b, indexRow);
+  Value row = b.add(number, b.splat(firstRow, indexRow));
+  Value exists = compare(Predicate::slt, row, like(lastRow, row));
+  Rows rows = writeRows(b.add(row, like(firstBlock, row)), exists);
+  ScoreRows scores;
+  Value tiles;
+  if (needsScores()) {
+    bool isAlone = shape.rows == kLongRows.rows || task.given;
+    Value at = b.mul(isAlone ? number : row, like(stride, row));
+    Value kept = b.mul(number, like(shape.columns, number));
+    scores = {shape, array, select(exists, at, like(-1, row)),
+              b.i32(task.scoreWords),
+              b.add(kept, like(task.scoreWords + kLongRows.columns, kept))};
+    tiles =
+        writeTiles(b.add(firstBlock, b.sub(lastRow, b.i32(1))), shape.columns);
+    if (task.given)
+      readGiven(firstRow, scores, rows, tiles);
+    else if (shape.rows == kLongRows.rows)
+      readProducts(firstRow, scores, tiles);
+  }
+  scores.shape = shape;
   if (task.scores)
-    writeScores(firstRow, scores, tiles, rows);
+    writeScores(firstRow, lastRow, scores, tiles, rows);
   if (!task.list)
     return;
   Choice choice;
   if (!task.takesAll)
     choice = writeChoice(b, task, scores, tiles);
-  writeList(choice, firstRow, scores, tiles, rows);
+  writeList(choice, firstRow, lastRow, scores, tiles, rows);
+}
+
+void SelectWriter::writeGroups(RowShape shape) {
+  bool ofLong = shape.rows == kLongRows.rows;
+  Value together = ofLong ? perGroup : b.i32(shape.rows);
+  Value end = numRows;
+  // One of the two has all rows.
+  if (needsScores())
+    end =
+        ofLong ? select(isLong, end, b.i32(0)) : select(isLong, b.i32(0), end);
+  scf::ForOp::create(b, b.i32(0), end, together, ValueRange(),
+                     [&](OpBuilder &, Location, Value firstRow, ValueRange) {
+                       Value lastRow =
+                           b.min(b.add(firstRow, together), numRows);
+                       writeGroup(firstRow, lastRow, shape);
+                       scf::YieldOp::create(b);
+                     });
 }
 
 void SelectWriter::write() {
   writeSizes();
   if (needsScores())
     array = tile::ArrayOp::create(
-        b, tile::ArrayType::get(b.getContext(), kArraySize + kWideColumns,
-                                b.getI32Type()));
+        b, tile::ArrayType::get(
+               b.getContext(), task.scoreWords + kLongRows.columns + kStepWords,
+               b.getI32Type()));
   Value query = b.buffer(task.query);
   Value heads = b.dim(query, 1);
   Value perKeyHead = b.div(heads, b.dim(b.buffer(task.key), 1));
@@ -438,21 +604,20 @@ void SelectWriter::write() {
   numRows =
       select(isItem, b.min(b.sub(queryBlocks, firstBlock), perItem), b.i32(0));
   keyHead = b.div(head, perKeyHead);
-  if (!task.given && needsScores()) {
+  if (hasProducts()) {
     // Nobody reads the scores of the last item any more.
     tile::BarrierOp::create(b);
     writeBlank();
-    Value lastBlock =
-        b.max(b.sub(b.add(firstBlock, numRows), b.i32(1)), b.i32(0));
-    writeProducts(writeTiles(lastBlock));
+    writeProducts(b.max(b.sub(b.add(firstBlock, numRows), b.i32(1)), b.i32(0)));
     tile::BarrierOp::create(b);
   }
-  scf::ForOp::create(b, b.i32(0), b.ceilDiv(numRows, kWideRows), b.i32(1),
-                     ValueRange(),
-                     [&](OpBuilder &, Location, Value group, ValueRange) {
-                       writeGroup(group);
-                       scf::YieldOp::create(b);
-                     });
+  writeGroups(kShortRows);
+  if (needsScores())
+    writeGroups(kLongRows);
+}
+
+int64_t mlir::pbs::getMaxKeyBlocks(int64_t scoreWords) {
+  return (scoreWords - kPadding) / kLongRows.columns * kLongRows.columns;
 }
 
 void mlir::pbs::writeSelection(const SelectTask &task, plan::KernelOp kernel,

@@ -12,6 +12,12 @@
 
 namespace mlir::pbs {
 
+/// Words of scores in shared memory: 32 rows of 1024 and four words.
+constexpr int64_t kScoreWords = 32 * (1024 + 4);
+
+/// Key blocks of which the scores of one row have room in so many words.
+int64_t getMaxKeyBlocks(int64_t scoreWords);
+
 /// What is selected, and from which buffers.
 struct SelectTask {
   double scale = 1;
@@ -26,6 +32,8 @@ struct SelectTask {
   /// Whether own blocks without a visible key are listed.
   bool wholeOwn = false;
   int64_t headDim = 0;
+  /// Room for scores in shared memory, in words.
+  int64_t scoreWords = kScoreWords;
   unsigned query = 0, key = 0, ranges = 0;
   /// Split pools, or the scores of all pairs.
   unsigned queryPool = 0, keyPool = 0;

@@ -13,11 +13,18 @@
 
 namespace mlir::pbs {
 
-/// Rows that the consumers look at together: two for each warp of two
-/// warpgroups.
-constexpr int64_t kWideRows = 16;
-/// Scores of a row that one step reads.
-constexpr int64_t kWideColumns = 256;
+/// How the consumers look at rows together: so many at once, and so many scores
+/// of each in a step.
+struct RowShape {
+  int64_t rows, columns;
+};
+/// Two rows for each warp of two warpgroups; one where rows are so long that
+/// shared memory has no room for more.
+constexpr RowShape kShortRows = {16, 256};
+constexpr RowShape kLongRows = {8, 512};
+/// Scores of the rows that are looked at together which one step reads.
+constexpr int64_t kStepWords = kShortRows.rows * kShortRows.columns;
+static_assert(kStepWords == kLongRows.rows * kLongRows.columns);
 /// The bits of what is no candidate, a NaN that arithmetic does not make.
 constexpr int32_t kNoCandidate = -1;
 
@@ -27,13 +34,16 @@ struct Choice {
   Value last, ties;
 };
 
-/// Scores of kWideRows rows in an array.
+/// Scores of the rows that are looked at together, in an array.
 struct ScoreRows {
+  RowShape shape;
   Value array;
   /// Where a row begins; negative for one that does not exist.
   Value starts;
-  /// kWideColumns elements that rows which do not exist read.
+  /// As many elements as a step has columns that rows which do not exist read.
   Value blank;
+  /// Where each row has as many elements for what is left of it.
+  Value kept;
 
   /// Where the columns from `first` on are, for reading and for writing.
   Value getReads(KernelWriter &b, Value first) const;
@@ -41,7 +51,7 @@ struct ScoreRows {
 };
 
 /// Finds the last candidate that the stop rule of `task` takes, for each row.
-/// `rows` has the bits of scores, `tiles` times kWideColumns for each. Where
+/// `rows` has the bits of scores, `tiles` steps for each. Where
 /// candidates count by their probability its bits take the place of those of
 /// the scores.
 Choice writeChoice(KernelWriter &b, const SelectTask &task,

@@ -42,6 +42,8 @@ public:
 
 private:
   void bindBuffers();
+  /// How many blocks there are at most, by each of several reasons.
+  SmallVector<AffineExpr> getBounds();
   void collectUses();
   void addMap(Value global, ArrayRef<int64_t> box, int64_t swizzle);
   void addPointer(Value global, int64_t strides);
@@ -102,7 +104,8 @@ void ParamCollector::bindBuffers() {
         addBuffer(cast<RankedTensorType>(type).getRank());
   } else {
     for (auto [i, type] : llvm::enumerate(func.getArgumentTypes()))
-      if (!func.getArgAttr(i, kCounterAttrName))
+      if (!func.getArgAttr(i, kCounterAttrName) &&
+          !func.getArgAttr(i, kBlockScratchAttrName))
         addBuffer(cast<GlobalType>(type).getShape().size());
   }
   firstSymbols.push_back(numSymbols);
@@ -115,9 +118,28 @@ void ParamCollector::bindBuffers() {
           /*zeroed=*/true));
       continue;
     }
+    if (auto bytes =
+            func.getArgAttrOfType<AffineMapAttr>(i, kBlockScratchAttrName)) {
+      buffers.push_back(numBuffers + scratch.size());
+      scratch.push_back(plan::ScratchAttr::get(
+          func.getContext(),
+          makeMap(bytes.getValue().getResult(0) * getBounds().back()),
+          /*zeroed=*/false));
+      continue;
+    }
     auto number = func.getArgAttrOfType<IntegerAttr>(i, kBufferAttrName);
     buffers.push_back(number ? number.getInt() : i);
   }
+}
+
+SmallVector<AffineExpr> ParamCollector::getBounds() {
+  SmallVector<AffineExpr> bounds;
+  if (auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName))
+    llvm::append_range(bounds, items.getValue().getResults());
+  // Persistent blocks: one for each multiprocessor, the last symbol.
+  if (func.getConfig()->isPersistent() || bounds.empty())
+    bounds.push_back(builder.getAffineSymbolExpr(firstSymbols.back()));
+  return bounds;
 }
 
 void ParamCollector::addMap(Value global, ArrayRef<int64_t> box,
@@ -207,6 +229,10 @@ void ParamCollector::collectUses() {
       for (Value offsets : {find.getQueryOffsets(), find.getKeyOffsets()})
         addPointer(offsets, 0);
       addExtent(find.getQueryOffsets(), 0);
+    } else if (isa<ArrayReadOp, ArrayWriteOp>(op)) {
+      Value array = op->getOperand(isa<ArrayReadOp>(op) ? 0 : 1);
+      if (isa<GlobalType>(array.getType()))
+        addPointer(array, 0);
     } else if (auto fetch = dyn_cast<FetchItemOp>(op)) {
       addPointer(fetch.getCounter(), 0);
     } else if (auto list = dyn_cast<BitListOp>(op)) {
@@ -242,15 +268,9 @@ void ParamCollector::collectUses() {
 
 plan::CUDACodeAttr ParamCollector::makeCode(SymbolRefAttr symbol) {
   ConfigAttr config = *func.getConfig();
-  SmallVector<AffineExpr> bounds;
-  if (auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName))
-    llvm::append_range(bounds, items.getValue().getResults());
-  // Persistent blocks: one for each multiprocessor, the last symbol.
-  if (config.isPersistent() || bounds.empty())
-    bounds.push_back(builder.getAffineSymbolExpr(firstSymbols.back()));
   AffineMap one = makeMap(builder.getAffineConstantExpr(1));
   return plan::CUDACodeAttr::get(
-      func.getContext(), symbol, {makeMap(bounds), one, one},
+      func.getContext(), symbol, {makeMap(getBounds()), one, one},
       {config.getThreads(), 1, 1}, *func.getSharedBytes(),
       builder.getArrayAttr(attributes),
       scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch));

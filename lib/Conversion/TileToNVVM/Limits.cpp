@@ -87,6 +87,7 @@ LogicalResult Checker::checkFunc() {
     auto number = func.getArgAttrOfType<IntegerAttr>(i, kBufferAttrName);
     int64_t buffer = number ? number.getInt() : i;
     if (!func.getArgAttr(i, kCounterAttrName) &&
+        !func.getArgAttr(i, kBlockScratchAttrName) &&
         (buffer < 0 || buffer >= numBuffers))
       return func.emitOpError()
              << "expected '" << kBufferAttrName << "' of argument " << i
@@ -146,11 +147,11 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 
 /// Ops that need to know the warpgroup of the thread.
 static bool isForConsumers(Operation *op) {
-  return isa<AnyOp, ArrayReadOp, ArrayWriteOp, BarrierOp, DotAsyncOp, DotOp,
-             DotWaitOp, FirstBitsOp, GatherOp, OrderOp, PackBitsOp, ReadOp,
-             ReduceOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp,
-             TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp, IotaOp, SplatOp,
-             BroadcastOp>(op);
+  return isa<AnyOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp, BarrierOp,
+             DotAsyncOp, DotOp, DotWaitOp, FirstBitsOp, GatherOp, OrderOp,
+             PackBitsOp, ReadOp, ReduceOp, RelayoutOp, RingReleaseOp,
+             RingWaitOp, StoreOp, TakeOp, TurnPassOp, TurnWaitOp, UnpackBitsOp,
+             WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {
@@ -177,8 +178,17 @@ LogicalResult Checker::checkPlace(Operation *op) {
   return success();
 }
 
-/// Only the array that an op made has a place.
+/// Only the array that an op made has a place; and a scratch, which is no
+/// buffer of others, may be written and read.
 static LogicalResult checkArray(Operation *op, Value array) {
+  if (auto argument = dyn_cast<BlockArgument>(array)) {
+    auto func = dyn_cast<FuncOp>(argument.getOwner()->getParentOp());
+    if (!func ||
+        !func.getArgAttr(argument.getArgNumber(), kBlockScratchAttrName))
+      return op->emitOpError() << "expected global memory to be an argument "
+                               << "with '" << kBlockScratchAttrName << "'";
+    return success();
+  }
   if (!array.getDefiningOp<ArrayOp>())
     return op->emitOpError() << "expected an array of tile.array itself";
   return success();
@@ -296,7 +306,7 @@ LogicalResult Checker::checkOp(Operation *op) {
           return failure();
         return checkRing(op, push.getRing(), push.getStep());
       })
-      .Case<ArrayReadOp, ArrayWriteOp>(
+      .Case<ArrayAppendOp, ArrayReadOp, ArrayWriteOp>(
           [&](auto access) { return checkArray(op, access.getArray()); })
       .Case<RingWaitOp, RingReleaseOp>([&](auto ringOp) {
         return checkRing(op, ringOp.getRing(), ringOp.getStep());

@@ -16,7 +16,7 @@ using namespace pbs::test;
 namespace {
 /// One query head and one key head of 64 elements.
 struct Selection {
-  Selection(int64_t numQueries, int64_t numKeys)
+  Selection(int64_t numQueries, int64_t numKeys, bool equalScores = false)
       : q(PBS_BF16, {1, 1, numQueries, 64}), k(PBS_BF16, {1, 1, numKeys, 64}),
         scores(PBS_F32, {1, 1, getBlocks(numQueries), getBlocks(numKeys)}),
         bits(PBS_I32,
@@ -27,7 +27,8 @@ struct Selection {
     q.write(values);
     values.resize(numKeys * 64);
     for (size_t i = 0; i < values.size(); ++i)
-      values[i] = std::cos(0.37 * i) + std::sin(0.0007 * i);
+      values[i] =
+          equalScores ? 0.25 : std::cos(0.37 * i) + std::sin(0.0007 * i);
     k.write(values);
   }
   static int64_t getBlocks(int64_t rows) { return (rows + 127) / 128; }
@@ -37,7 +38,8 @@ struct Selection {
 } // namespace
 
 /// Scores, and the list that `rule` makes of them; in one kernel if `fuse`.
-static Program compileSelection(const std::string &rule, bool fuse) {
+static Program compileSelection(const std::string &rule, bool fuse,
+                                const std::string &options = "") {
   std::string ir = R"(
     !q = tensor<1x1x?x64xbf16>
     !pool = tensor<1x1x?x64xf32>
@@ -60,21 +62,24 @@ static Program compileSelection(const std::string &rule, bool fuse) {
       %list = pbs.select_blocks %scores, %q, %kv {select = RULE}
         : (!scores, !q, !kv) -> !list)";
   ir = replace(ir, "SELECT", fuse ? fused : separate);
-  return compileIR(replace(ir, "RULE", rule), "fuse=false");
+  return compileIR(replace(ir, "RULE", rule),
+                   ("fuse=false " + options).c_str());
 }
 
 /// The kernels that a fused one replaces give the same list and, where a block
 /// is a candidate, the same score.
-static void
-expectSameSelection(const std::string &rule,
-                    const std::vector<std::vector<int64_t>> &sizes) {
-  Program fused = compileSelection(rule, true);
+static void expectSameSelection(const std::string &rule,
+                                const std::vector<std::vector<int64_t>> &sizes,
+                                const std::string &options = "",
+                                bool equalScores = false) {
+  Program fused = compileSelection(rule, true, options);
   Program separate = compileSelection(rule, false);
   ASSERT_TRUE(fused && separate);
   for (const std::vector<int64_t> &size : sizes) {
     SCOPED_TRACE(rule + " M=" + std::to_string(size[0]) +
                  " N=" + std::to_string(size[1]));
-    Selection one(size[0], size[1]), other(size[0], size[1]);
+    Selection one(size[0], size[1], equalScores);
+    Selection other(size[0], size[1], equalScores);
     ASSERT_EQ(
         runOnDevice(fused.get(), {&one.q, &one.k, &one.scores, &one.bits}), "");
     ASSERT_EQ(runOnDevice(separate.get(),
@@ -101,6 +106,51 @@ TEST(GPUSelect, FusedAndSeparateKernelsAgree) {
 /// The longer the rows, the fewer have room for their scores at once.
 TEST(GPUSelect, LongRows) {
   expectSameSelection("#pbs.top_p<0.5>", {{300, 300000}});
+}
+
+/// Room for 8 rows of 512 scores but not for 16 of 256, and for one of 1024:
+/// scores of an item are in global memory and come back 8 or 1 at a time.
+TEST(GPUSelect, RowsThatHaveNoRoomTogether) {
+  expectSameSelection("#pbs.top_p<0.9>", {{300, 900}, {2500, 2500}},
+                      "score-words=4132");
+  expectSameSelection("#pbs.top_k<3>", {{129, 65536}, {300, 65537}},
+                      "score-words=4132");
+  expectSameSelection("#pbs.top_p<0.5>", {{300, 70000}}, "score-words=1032");
+}
+
+/// More candidates than a warp has registers for are as large as the last one.
+TEST(GPUSelect, EqualScores) {
+  expectSameSelection("#pbs.top_p<0.7>", {{300, 1000}, {300, 70000}}, "", true);
+  expectSameSelection("#pbs.top_k<301>", {{300, 70000}}, "score-words=4132",
+                      true);
+}
+
+TEST(GPUSelect, LeastAndMostThreshold) {
+  for (const char *options : {"", "score-words=4132"}) {
+    expectSameSelection("#pbs.top_p<0.000001>", {{300, 35000}}, options);
+    expectSameSelection("#pbs.top_p<0.999999>", {{300, 35000}}, options);
+    expectSameSelection("#pbs.top_p<1.0>", {{300, 35000}}, options);
+  }
+}
+
+TEST(GPUSelect, RefusesMoreKeysThanThereIsRoomFor) {
+  for (bool fuse : {true, false}) {
+    Program program =
+        compileSelection("#pbs.top_p<0.9>", fuse, "score-words=1000");
+    ASSERT_TRUE(program);
+    for (int64_t numKeys : {65536, 65537}) {
+      Selection one(100, numKeys);
+      std::string error =
+          runOnDevice(program.get(), {&one.q, &one.k, &one.scores, &one.bits});
+      if (numKeys == 65536)
+        EXPECT_EQ(error, "");
+      else
+        EXPECT_NE(error.find("expected at most 65536 keys, of which the scores "
+                             "of a row have room, got 65537"),
+                  std::string::npos)
+            << error;
+    }
+  }
 }
 
 /// Rows and columns beyond those of one tile of scores, and those of a tile

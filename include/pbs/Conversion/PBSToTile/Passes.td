@@ -38,6 +38,13 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     - `pbs.sort_segments`, `pbs.permute_kv` and `pbs.fused_permute_kv`, the same,
       segments of at most 512 keys, blocks of 128.
 
+    A selection holds the scores of 16 query blocks or more in shared memory, as
+    long as rows are so short that they have room in `score-words`. Of longer rows
+    products leave scores in global memory, in a scratch of each thread block, and
+    as many rows have room as warps work on at once, 8 at most and 1 at least.
+    Sequences of which not even one row has room are refused by a
+    `#plan.constraint` of the program, or right away if sizes are static.
+
     Any other kernel stays as it is, with a remark that says why, and the same
     in its attribute `tile.refused`, for the error of a pass that needs code.
 
@@ -70,10 +77,13 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     }
     ```
   }];
-    let options = [
+  let options = [
     Option<"queryRows", "query-rows", "int64_t", /*default=*/"0",
            "Rows of a query block that no list divides: 64, 128, 192 or 256; 0 "
-           "chooses">
+           "chooses">,
+    Option<"scoreWords", "score-words", "int64_t", "0",
+           "Words of shared memory for the scores of a selection; 0: as many "
+           "as there is room for">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",

@@ -145,17 +145,26 @@ void Translator::addOutputs() {
   }
 }
 
+static rt::Constraint::Kind getKind(ConstraintKind kind) {
+  switch (kind) {
+  case ConstraintKind::Equal:
+    return rt::Constraint::Kind::Equal;
+  case ConstraintKind::Multiple:
+    return rt::Constraint::Kind::Multiple;
+  case ConstraintKind::AtMost:
+    return rt::Constraint::Kind::AtMost;
+  }
+  llvm_unreachable("not a kind of constraint");
+}
+
 void Translator::addConstraints() {
   ArrayAttr constraints = program.getConstraintsAttr();
   if (!constraints)
     return;
   for (auto constraint : constraints.getAsRange<ConstraintAttr>())
-    plan.constraints.push_back({constraint.getKind() == ConstraintKind::Equal
-                                    ? rt::Constraint::Kind::Equal
-                                    : rt::Constraint::Kind::Multiple,
-                                translate(constraint.getLhs()),
-                                translate(constraint.getRhs()),
-                                constraint.getExpectation().str()});
+    plan.constraints.push_back(
+        {getKind(constraint.getKind()), translate(constraint.getLhs()),
+         translate(constraint.getRhs()), constraint.getExpectation().str()});
 }
 
 rt::Binding Translator::addWorkspace(StringRef name, rt::DType dtype,

@@ -25,16 +25,24 @@ bool ArrayOp::keepsScratch() { return true; }
 
 /// A tile of the elements of the array, with a start for each row of
 /// #tile.wide or, where `byColumns`, each column of #tile.acc.
-static LogicalResult verifyArrayAccess(Operation *op, ArrayType array,
+static LogicalResult verifyArrayAccess(Operation *op, Type array,
                                        RankedTensorType tile,
                                        RankedTensorType starts,
                                        bool byColumns) {
   if (failed(verifyLayout(op, tile)) || failed(verifyLayout(op, starts)))
     return failure();
-  if (tile.getElementType() != array.getElementType())
-    return op->emitOpError()
-           << "expected elements of " << array.getElementType() << ", got "
-           << tile.getElementType();
+  Type element;
+  if (auto global = dyn_cast<GlobalType>(array)) {
+    if (global.getRank() != 1)
+      return op->emitOpError()
+             << "expected an array of one dimension, got " << global;
+    element = global.getElementType();
+  } else {
+    element = cast<ArrayType>(array).getElementType();
+  }
+  if (tile.getElementType() != element)
+    return op->emitOpError() << "expected elements of " << element << ", got "
+                             << tile.getElementType();
   if (!starts.getElementType().isInteger(32))
     return op->emitOpError() << "expected starts of i32, got " << starts;
   bool isRows = isa<WideAttr>(tile.getEncoding()) &&
@@ -66,4 +74,27 @@ LogicalResult ArrayWriteOp::verify() {
                            cast<RankedTensorType>(getSource().getType()),
                            cast<RankedTensorType>(getStarts().getType()),
                            /*byColumns=*/true);
+}
+
+LogicalResult ArrayAppendOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto counts = cast<RankedTensorType>(getCounts().getType());
+  Type condition = getCondition().getType();
+  if (failed(verifyArrayAccess(*this, getArray().getType(), source,
+                               cast<RankedTensorType>(getStarts().getType()),
+                               /*byColumns=*/false)))
+    return failure();
+  if (condition != source.clone(IntegerType::get(getContext(), 1)))
+    return emitOpError() << "expected a condition for each element of "
+                         << source << ", got " << condition;
+  Type expected = RankedTensorType::get({source.getShape()[0], kWarpThreads},
+                                        IntegerType::get(getContext(), 32),
+                                        source.getEncoding());
+  if (counts != expected)
+    return emitOpError() << "expected counts of type " << expected << ", got "
+                         << counts;
+  if (int64_t(getLimit()) <= 0)
+    return emitOpError() << "expected a limit of at least 1, got "
+                         << int64_t(getLimit());
+  return success();
 }

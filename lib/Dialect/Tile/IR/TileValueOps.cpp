@@ -302,8 +302,12 @@ LogicalResult AnyOp::verify() {
   RankedTensorType type = getTensor(getSource());
   if (failed(verifyLayout(*this, type)))
     return failure();
-  if (!isa<RowAttr>(type.getEncoding()) || !type.getElementType().isInteger(1))
-    return emitOpError() << "expected i1 in the layout #tile.row, got " << type;
+  if (!isa<RowAttr, WideAttr, WideRowAttr>(type.getEncoding()) ||
+      !type.getElementType().isInteger(1))
+    return emitOpError()
+           << "expected i1 in the layout #tile.row, #tile.wide or "
+              "#tile.wide_row, got "
+           << type;
   return success();
 }
 

@@ -24,7 +24,8 @@ class Plan_Attr<string name, string attrMnemonic>
 
 def Plan_ConstraintKind : I32EnumAttr<"ConstraintKind", "relation of two sizes", [
     I32EnumAttrCase<"Equal", 0, "equal">,
-    I32EnumAttrCase<"Multiple", 1, "multiple">
+    I32EnumAttrCase<"Multiple", 1, "multiple">,
+    I32EnumAttrCase<"AtMost", 2, "at_most">
   ]> {
   let cppNamespace = "::mlir::plan";
   let genSpecializedAttr = 0;
@@ -35,8 +36,9 @@ def Plan_ConstraintAttr : Plan_Attr<"Constraint", "constraint"> {
   let description = [{
     `sides` gives two values over the symbols of a program. `equal`: they are
     equal; `multiple`: the first is a multiple of the second, where of 0 only 0
-    is one. A call for which it does not hold is refused with "expected
-    `expectation`, got ... and ...".
+    is one; `at_most`: the first is not larger, a limit of the code. A call for
+    which it does not hold is refused with "expected `expectation`, got ... and
+    ...", of a limit only the first.
 
     Example: `#plan.constraint<equal, ()[s0, s1] -> (s0, s1), "keys and values of the same length">`
   }];

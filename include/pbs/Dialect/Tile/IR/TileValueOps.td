@@ -15,8 +15,8 @@ include "pbs/Dialect/Tile/IR/TileOpBase.td"
 def Tile_AnyOp : Tile_Op<"any", [Pure]> {
   let summary = "Whether something holds for a row";
   let description = [{
-    Each warp of the consumers has its own answer, for the rows of `#tile.row` that
-    it holds (PTX ISA, vote.sync.any). So what depends on it may only save work
+    Each warp of the consumers has its own answer, for the rows of `#tile.row` or
+    `#tile.wide_row` that it holds (PTX ISA, vote.sync.any). So what depends on it may only save work
     that changes nothing in other rows, such as a multiplication by 1, and may
     not hold an op that several warps execute together.
 
@@ -166,6 +166,9 @@ def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
     of the `plan.kernel`), `tile.counter` marks the counter of `tile.fetch_item`, and
     `tile.items` of the function is a map that gives the number of work items
     over the symbols of sizes of a kernel (see `#plan.cuda_code`).
+    `tile.block_scratch` marks memory of the kernel's own that is read and
+    written, a tensor of one dimension; it is a map over the same symbols that
+    gives the bytes of one thread block (`tile.block_number`).
 
     Example:
 
