@@ -174,7 +174,11 @@ class Offsets:
                 "numpy array, a CPU tensor), got a tensor on a device: lengths "
                 "decide what is launched, and reading them from the device would "
                 "wait for it")
-        array = numpy.asarray(values)
+        try:
+            array = numpy.asarray(values)
+        except ValueError as error:
+            raise _library.InvalidArgumentError(
+                f"{name}: expected integers [S + 1], got {values!r}") from error
         if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
             raise _library.InvalidArgumentError(
                 f"{name}: expected integers [S + 1], got {array.dtype} "

@@ -223,6 +223,8 @@ def test_bad_offsets():
             ("k", [0, 400], "as many sequences as cu_seqlens_q, got 2 and 3"),
             ("q", [], "cu_seqlens_q: expected integers"),
             ("q", [[0, 300]], r"cu_seqlens_q: expected integers \[S \+ 1\]"),
+            ("q", [0, [1, 2]], r"cu_seqlens_q: expected integers \[S \+ 1\], "
+             r"got \[0, \[1, 2\]\]"),
             ("k", [0.0, 1.5, 400.0], "cu_seqlens_k: expected integers.*float64")):
         for function in (pbs_mlir.attention, pbs_mlir.dense_attention):
             with pytest.raises(INVALID, match=match):
