@@ -74,6 +74,19 @@ def test_tokens_before_heads():
     expect_same([out.swapaxes(0, 1)[None]], [expected])
 
 
+def test_each_entry_of_a_batch_is_divided_alike():
+    q, k, v, offsets_q, offsets_k = make_packed(batch=2)
+    options = dict(cu_seqlens_q=offsets_q, cu_seqlens_k=offsets_k,
+                   return_lse=True)
+    for function in (pbs_mlir.attention, pbs_mlir.dense_attention):
+        got = function(q, k, v, **options)
+        for entry in (slice(0, 1), slice(1, 2)):
+            expect_same((x[entry] for x in got),
+                        function(q[entry], k[entry], v[entry], **options))
+        none = [x[:0] for x in (q, k, v)]
+        assert [x.shape[0] for x in function(*none, **options)] == [0, 0]
+
+
 def make_lists(offsets_q, offsets_k, heads=4, seed=3):
     """For each sequence a bool mask [1, Hq, Mb, Nb], and packed ones."""
     rng = numpy.random.default_rng(seed)

@@ -199,7 +199,8 @@ PBS_API pbs_status pbs_program_run(pbs_program_t program,
  * as keys (v, positions, importance), or as query blocks, the last of each
  * sequence rounded up (count, index, block list, scores). An output's other
  * dimensions are those of the sequence that needs most; what a shorter one does
- * not need stays as it was. Every other dimension is that of one sequence. */
+ * not need stays as it was. Every other dimension is that of one sequence: with
+ * a batch the offsets hold for each of its entries. */
 typedef struct pbs_packing {
   size_t struct_size;
   size_t num_sequences;
@@ -222,9 +223,11 @@ PBS_API pbs_status pbs_program_packed_workspace_size(pbs_program_t program,
                                                      const pbs_packing *packing,
                                                      size_t *bytes);
 /** Runs a program on each sequence of packed tensors, in order; otherwise as
- * pbs_program_run, with one check of all sequences before the first runs. CUDA:
- * the launches of all of them are enqueued on the stream. For tensors of rank 3
- * and more; not for PBS_ATTENTION_PACKED, whose offsets are on the device. */
+ * pbs_program_run, with one check of all shapes before the first runs. CUDA:
+ * the launches of all of them are enqueued on the stream. `checked`: the lists of
+ * a sequence are checked as it runs, so that those before a bad one have their
+ * outputs and those after it do not run. For tensors of rank 3 and more; not for
+ * PBS_ATTENTION_PACKED, whose offsets are on the device. */
 PBS_API pbs_status pbs_program_run_packed(pbs_program_t program,
                                           const pbs_tensor *arguments,
                                           size_t num_arguments,
