@@ -152,6 +152,7 @@ struct Describe {
     for (uint32_t &size : kernel.block)
       s.number(size);
     s.number(kernel.sharedBytes);
+    flag(s, kernel.isDependent);
     s.list(kernel.params, [](S &s, KernelParam &p) { param(s, p); });
   }
   template <typename S>

@@ -351,6 +351,23 @@ Status pbs::runtime::checkWorkspace(const pbs_run_options &options,
   return {};
 }
 
+Status pbs_program::run(const pbs_tensor *tensors, size_t numTensors,
+                        const pbs_run_options &options) {
+  DeviceSymbols symbols;
+  symbols.deviceId = getDeviceId(tensors, numTensors);
+  if (Status status = getDeviceSymbols(options, symbols); !status.ok())
+    return status;
+  Call call;
+  if (Status status = resolveCall(bundle, device(), symbols, tensors,
+                                  numTensors, /*checkData=*/true, call);
+      !status.ok())
+    return status;
+  if (Status status = checkWorkspace(options, call.workspaceBytes);
+      !status.ok())
+    return status;
+  return run(call, options);
+}
+
 extern "C" pbs_status pbs_program_run(pbs_program_t program,
                                       const pbs_tensor *arguments,
                                       size_t num_arguments,
@@ -360,18 +377,5 @@ extern "C" pbs_status pbs_program_run(pbs_program_t program,
   pbs_run_options options;
   if (Status status = readOptions(given, options); !status.ok())
     return report(status);
-  DeviceSymbols symbols;
-  symbols.deviceId = getDeviceId(arguments, num_arguments);
-  if (Status status = program->getDeviceSymbols(options, symbols); !status.ok())
-    return report(status);
-  Call call;
-  if (Status status =
-          resolveCall(program->bundle, program->device(), symbols, arguments,
-                      num_arguments, /*checkData=*/true, call);
-      !status.ok())
-    return report(status);
-  if (Status status = checkWorkspace(options, call.workspaceBytes);
-      !status.ok())
-    return report(status);
-  return report(program->run(call, options));
+  return report(program->run(arguments, num_arguments, options));
 }

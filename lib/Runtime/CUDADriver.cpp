@@ -14,6 +14,10 @@ using namespace pbs::runtime::cuda;
 
 /// Tensor maps exist since CUDA 12.0.
 static constexpr int kMinDriverVersion = 12000;
+/// Graphs have edges for programmatic dependent launches since CUDA 12.3 (CUDA
+/// C++ Programming Guide, "Programmatic Dependent Launch", "Use in CUDA
+/// Graphs").
+static constexpr int kMinDependentVersion = 12030;
 
 static std::string formatVersion(int version) {
   return std::to_string(version / 1000) + "." +
@@ -39,6 +43,10 @@ Status Driver::load() {
                                  symbol + "', " + path + " has none"};
   PBS_CUDA_FUNCTIONS(X)
 #undef X
+#define X(name, symbol, parameters)                                            \
+  name = reinterpret_cast<Result(*) parameters>(dlsym(library, symbol));
+  PBS_CUDA_OPTIONAL_FUNCTIONS(X)
+#undef X
   if (Status status = check(init(0), "cuInit", path); !status.ok())
     return status;
   int version = 0;
@@ -50,6 +58,7 @@ Status Driver::load() {
     return {PBS_UNSUPPORTED,
             "expected a driver for CUDA " + formatVersion(kMinDriverVersion) +
                 " or later, got one for " + formatVersion(version)};
+  canLaunchDependent = launchKernelEx && version >= kMinDependentVersion;
   return {};
 }
 

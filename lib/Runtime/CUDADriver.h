@@ -49,6 +49,25 @@ constexpr int kTensorMapF32 = 7;
 constexpr int kTensorMapBF16 = 9;
 /// 256 bytes.
 constexpr int kTensorMapPromotion = 3;
+/// CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION.
+constexpr int kAttributeProgrammaticSerialization = 6;
+
+/// CUlaunchAttribute; the value is a union of 64 bytes.
+struct LaunchAttribute {
+  int id = 0;
+  int padding = 0;
+  alignas(8) int value[16] = {};
+};
+
+/// CUlaunchConfig.
+struct LaunchConfig {
+  unsigned grid[3];
+  unsigned block[3];
+  unsigned sharedBytes;
+  Stream stream;
+  LaunchAttribute *attributes;
+  unsigned numAttributes;
+};
 
 /// The functions that the runtime calls: name of the member, symbol,
 /// parameters.
@@ -85,6 +104,11 @@ constexpr int kTensorMapPromotion = 3;
   X(getErrorName, "cuGetErrorName", (Result, const char **))                   \
   X(getErrorString, "cuGetErrorString", (Result, const char **))
 
+/// Those that older drivers lack; null then.
+#define PBS_CUDA_OPTIONAL_FUNCTIONS(X)                                         \
+  X(launchKernelEx, "cuLaunchKernelEx",                                        \
+    (const LaunchConfig *, Function, void **, void **))
+
 /// The table of functions.
 class Driver {
 public:
@@ -101,10 +125,16 @@ public:
 
 #define X(name, symbol, parameters) Result(*name) parameters = nullptr;
   PBS_CUDA_FUNCTIONS(X)
+  PBS_CUDA_OPTIONAL_FUNCTIONS(X)
 #undef X
+
+  /// Whether a kernel may be launched before those that it depends on have
+  /// ended, also where the launches are captured in a graph.
+  bool hasDependentLaunches() const { return canLaunchDependent; }
 
 private:
   Status load();
+  bool canLaunchDependent = false;
   static Driver instance;
 };
 

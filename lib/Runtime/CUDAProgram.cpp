@@ -11,20 +11,18 @@
 //===----------------------------------------------------------------------===//
 
 #include "CUDADriver.h"
+#include "LaunchList.h"
 #include "Program.h"
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
-#include <sstream>
 
 using namespace pbs::runtime;
 using cuda::Driver;
-
-/// Alignment of addresses and strides of a tensor map in bytes (CUDA Driver
-/// API, cuTensorMapEncodeTiled).
-static constexpr int64_t kTensorMapAlignment = 16;
 
 namespace {
 /// Makes a context current for a while.
@@ -33,7 +31,14 @@ public:
   /// A context of device `device`: the current one if it is, else the primary.
   Status enter(const Driver &driver, int device) {
     this->driver = &driver;
-    cuda::Device ordinal;
+    cuda::Device ordinal, current;
+    auto isCurrent = [&]() {
+      return driver.ctxGetCurrent(&context) == 0 && context &&
+             driver.ctxGetDevice(&current) == 0 && current == ordinal;
+    };
+    // Most often all is well: every further question costs host time.
+    if (device >= 0 && driver.deviceGet(&ordinal, device) == 0 && isCurrent())
+      return {};
     int count = 0;
     if (Status status = driver.check(driver.deviceGetCount(&count),
                                      "cuDeviceGetCount", "any device");
@@ -48,10 +53,6 @@ public:
                                      "cuDeviceGet", what);
         !status.ok())
       return status;
-    cuda::Device current;
-    if (driver.ctxGetCurrent(&context) == 0 && context &&
-        driver.ctxGetDevice(&current) == 0 && current == ordinal)
-      return {};
     if (Status status =
             driver.check(driver.devicePrimaryCtxRetain(&context, ordinal),
                          "cuDevicePrimaryCtxRetain", what);
@@ -77,12 +78,18 @@ private:
   bool isPushed = false;
 };
 
+/// Launch lists that are kept in a context.
+constexpr size_t kMaxLists = 32;
+
 /// What a program has in one context.
 struct Loaded {
   std::vector<cuda::Module> modules;
   /// For each plan and kernel.
   std::vector<std::vector<cuda::Function>> functions;
+  int deviceId = 0;
   int numSMs = 0;
+  /// Of earlier calls and not in use, the one used last at the end.
+  std::vector<std::unique_ptr<LaunchList>> lists;
   /// Workspaces of streams.
   struct Block {
     cuda::DevicePtr data = 0;
@@ -133,32 +140,6 @@ private:
   std::list<Use> uses;
 };
 
-/// Values of the parameters of one launch, which stay where they are.
-class ParamBuffer {
-public:
-  explicit ParamBuffer(size_t count) : values(count), maps(count) {
-    pointers.reserve(count);
-  }
-  template <typename T>
-  void add(T value) {
-    uint64_t &slot = values[pointers.size()];
-    std::memcpy(&slot, &value, sizeof(T));
-    pointers.push_back(&slot);
-  }
-  /// A place for the next tensor map.
-  cuda::TensorMap &addMap() {
-    cuda::TensorMap &map = maps[pointers.size()];
-    pointers.push_back(&map);
-    return map;
-  }
-  void **get() { return pointers.data(); }
-
-private:
-  std::vector<uint64_t> values;
-  std::vector<cuda::TensorMap> maps;
-  std::vector<void *> pointers;
-};
-
 class CUDAProgram final : public pbs_program {
 public:
   explicit CUDAProgram(Bundle bundle)
@@ -195,6 +176,9 @@ public:
     return {};
   }
 
+  Status run(const pbs_tensor *tensors, size_t numTensors,
+             const pbs_run_options &options) override;
+
   Status run(Call &call, const pbs_run_options &options) override {
     ContextScope scope;
     if (Status status = scope.enter(driver, call.deviceId); !status.ok())
@@ -204,17 +188,11 @@ public:
       std::lock_guard<std::mutex> lock(mutex);
       if (Status status = load(scope.get(), call.deviceId, state); !status.ok())
         return status;
-      if (!options.workspace && call.workspaceBytes > 0)
-        if (Status status = placeOwnWorkspace(*state, call, options.stream);
-            !status.ok())
-          return status;
     }
-    if (options.workspace)
-      call.placeWorkspace(options.workspace);
-    auto *stream = static_cast<cuda::Stream>(options.stream);
-    if (!options.checked)
-      return runSteps(*state, call, stream);
-    return runChecked(*state, call, options.workspace, stream);
+    std::unique_ptr<LaunchList> list;
+    if (Status status = makeList(*state, std::move(call), list); !status.ok())
+      return status;
+    return runList(*state, *list, options);
   }
 
 private:
@@ -222,16 +200,17 @@ private:
   Status load(cuda::Context context, int deviceId, Loaded *&state);
   Status checkChip(int deviceId, const CodeImage &image) const;
   Status loadFunctions(Loaded &state, int deviceId);
-  Status placeOwnWorkspace(Loaded &state, Call &call, void *stream);
-  Status runSteps(Loaded &state, const Call &call, cuda::Stream stream);
-  Status runChecked(Loaded &state, const Call &call, void *workspace,
-                    cuda::Stream stream);
-  Status launch(Loaded &state, const Call &call, size_t planIndex,
-                const Step &step, cuda::Stream stream);
-  Status addParams(const Call &call, const Kernel &kernel, const Step &step,
-                   ParamBuffer &params);
-  Status encode(const Buffer &buffer, const KernelParam &param, void *readable,
-                const std::string &what, cuda::TensorMap &map);
+  /// A list of a call with such tensors, null if there is none.
+  std::unique_ptr<LaunchList> takeList(Loaded &state, const pbs_tensor *tensors,
+                                       size_t numTensors);
+  void keepList(Loaded &state, std::unique_ptr<LaunchList> list);
+  Status makeList(const Loaded &state, Call call,
+                  std::unique_ptr<LaunchList> &list) const;
+  Status placeOwnWorkspace(Loaded &state, int64_t bytes, void *stream,
+                           void *&data);
+  Status runList(Loaded &state, LaunchList &list,
+                 const pbs_run_options &options);
+  Status runChecked(LaunchList &list, void *workspace, cuda::Stream stream);
   Status readStatuses(const Call &call, cuda::Stream stream);
 
   const Driver &driver;
@@ -280,6 +259,7 @@ Status CUDAProgram::load(cuda::Context context, int deviceId, Loaded *&state) {
     return {};
   }
   Loaded fresh;
+  fresh.deviceId = deviceId;
   Status status = loadFunctions(fresh, deviceId);
   if (!status.ok()) {
     for (cuda::Module module : fresh.modules)
@@ -342,9 +322,11 @@ Status CUDAProgram::loadFunctions(Loaded &state, int deviceId) {
   return {};
 }
 
-Status CUDAProgram::placeOwnWorkspace(Loaded &state, Call &call, void *stream) {
+/// Memory of the program for a run on a stream; the lock is held.
+Status CUDAProgram::placeOwnWorkspace(Loaded &state, int64_t bytes,
+                                      void *stream, void *&data) {
   Loaded::Block &block = state.workspaces[stream];
-  size_t size = static_cast<size_t>(call.workspaceBytes);
+  size_t size = static_cast<size_t>(bytes);
   if (block.size < size) {
     std::string what = std::to_string(size) + " bytes of workspace";
     // Earlier runs on the stream may still use the old block.
@@ -363,206 +345,110 @@ Status CUDAProgram::placeOwnWorkspace(Loaded &state, Call &call, void *stream) {
       return status;
     block.size = size;
   }
-  call.placeWorkspace(reinterpret_cast<void *>(block.data));
+  data = reinterpret_cast<void *>(block.data);
   return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Launch lists
+//===----------------------------------------------------------------------===//
+
+std::unique_ptr<LaunchList> CUDAProgram::takeList(Loaded &state,
+                                                  const pbs_tensor *tensors,
+                                                  size_t numTensors) {
+  std::lock_guard<std::mutex> lock(mutex);
+  for (size_t i = state.lists.size(); i-- > 0;) {
+    if (!state.lists[i]->matches(tensors, numTensors))
+      continue;
+    std::unique_ptr<LaunchList> list = std::move(state.lists[i]);
+    state.lists.erase(state.lists.begin() + i);
+    return list;
+  }
+  return nullptr;
+}
+
+void CUDAProgram::keepList(Loaded &state, std::unique_ptr<LaunchList> list) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (state.lists.size() == kMaxLists)
+    state.lists.erase(state.lists.begin());
+  state.lists.push_back(std::move(list));
+}
+
+Status CUDAProgram::makeList(const Loaded &state, Call call,
+                             std::unique_ptr<LaunchList> &list) const {
+  size_t planIndex = 0;
+  while (&bundle.plans[planIndex].plan != call.plan)
+    ++planIndex;
+  list = std::make_unique<LaunchList>();
+  if (Status status =
+          list->build(std::move(call), state.functions[planIndex]);
+      !status.ok())
+    return status;
+  return list->checkAddresses();
 }
 
 //===----------------------------------------------------------------------===//
 // Running
 //===----------------------------------------------------------------------===//
 
-static cuda::DevicePtr getAddress(const Buffer &buffer) {
-  return reinterpret_cast<cuda::DevicePtr>(buffer.data);
-}
-
-static Status checkAddress(const void *data, int64_t alignment,
-                           const std::string &what) {
-  if (reinterpret_cast<uintptr_t>(data) % alignment == 0)
-    return {};
-  std::ostringstream address;
-  address << data;
-  return invalidArgument(what + ": expected an address aligned to " +
-                         std::to_string(alignment) + " bytes, got " +
-                         address.str());
-}
-
-/// Vectors of `alignment` bytes begin at each row of `buffer`.
-static Status checkAlignment(const Buffer &buffer, int64_t alignment,
-                             const std::string &what) {
-  // Of an empty tensor nothing is read.
-  if (buffer.numElements() == 0)
-    return {};
-  int64_t element = sizeOf(buffer.dtype);
-  for (size_t dim = 0; dim + 1 < buffer.shape.size(); ++dim)
-    if (buffer.shape[dim] > 1 && buffer.strides[dim] * element % alignment != 0)
-      return invalidArgument(what + ": expected strides of multiples of " +
-                             std::to_string(alignment / element) +
-                             " elements (" + std::to_string(alignment) +
-                             " bytes), got " +
-                             std::to_string(buffer.strides[dim]) +
-                             " in dimension " + std::to_string(dim));
-  return checkAddress(buffer.data, alignment, what);
-}
-
-/// A map of `buffer`; if it is empty, of one element at `readable`.
-Status CUDAProgram::encode(const Buffer &buffer, const KernelParam &param,
-                           void *readable, const std::string &what,
-                           cuda::TensorMap &map) {
-  int64_t element = sizeOf(buffer.dtype);
-  size_t rank = buffer.shape.size();
-  uint64_t dims[4], strides[3];
-  uint32_t ones[4] = {1, 1, 1, 1};
-  bool isEmpty = buffer.numElements() == 0;
-  for (size_t i = 0; i < rank; ++i) {
-    size_t dim = rank - 1 - i;
-    // A map has no empty dimensions.
-    dims[i] = isEmpty ? 1 : static_cast<uint64_t>(buffer.shape[dim]);
-    if (i == 0)
-      continue;
-    int64_t stride = buffer.strides[dim] * element;
-    // The stride of one element is never used, but has to be valid.
-    if (dims[i] == 1)
-      stride = kTensorMapAlignment;
-    if (stride <= 0 || stride % kTensorMapAlignment != 0)
-      return invalidArgument(
-          what + ": expected strides that are positive multiples of " +
-          std::to_string(kTensorMapAlignment / element) + " elements (" +
-          std::to_string(kTensorMapAlignment) + " bytes), got " +
-          std::to_string(buffer.strides[dim]) + " in dimension " +
-          std::to_string(dim));
-    strides[i - 1] = static_cast<uint64_t>(stride);
-  }
-  void *data = isEmpty ? readable : buffer.data;
-  if (Status status = checkAddress(data, kTensorMapAlignment, what);
-      !status.ok())
+Status CUDAProgram::run(const pbs_tensor *tensors, size_t numTensors,
+                        const pbs_run_options &options) {
+  if (Status status = Driver::open(); !status.ok())
     return status;
-  int type = buffer.dtype == DType::F16    ? cuda::kTensorMapF16
-             : buffer.dtype == DType::BF16 ? cuda::kTensorMapBF16
-             : buffer.dtype == DType::F32  ? cuda::kTensorMapF32
-                                           : cuda::kTensorMapI32;
-  // CU_TENSOR_MAP_SWIZZLE_NONE, _32B, _64B, _128B are 0 to 3.
-  int swizzle = param.swizzle == 128  ? 3
-                : param.swizzle == 64 ? 2
-                : param.swizzle == 32 ? 1
-                                      : 0;
-  return driver.check(driver.tensorMapEncodeTiled(
-                          &map, type, 4, data, dims, strides, param.box.data(),
-                          ones, /*interleave=*/0, swizzle,
-                          cuda::kTensorMapPromotion, /*oobFill=*/0),
-                      "cuTensorMapEncodeTiled", what);
-}
-
-Status CUDAProgram::addParams(const Call &call, const Kernel &kernel,
-                              const Step &step, ParamBuffer &params) {
-  // Any memory of the launch.
-  void *readable = nullptr;
-  for (const Binding &binding : step.buffers)
-    if (call.get(binding).numElements() > 0)
-      readable = call.get(binding).data;
-  auto getName = [&](const Binding &binding) {
-    return binding.kind == Binding::Kind::Argument
-               ? "argument '" + call.plan->arguments[binding.index].name + "'"
-               : "workspace '" + call.plan->workspace[binding.index].name + "'";
-  };
-  for (const KernelParam &param : kernel.params) {
-    switch (param.kind) {
-    case KernelParam::Kind::Pointer:
-      if (param.alignment > 1) {
-        const Binding &binding = step.buffers[param.buffer];
-        if (Status status = checkAlignment(call.get(binding), param.alignment,
-                                           getName(binding));
-            !status.ok())
-          return status;
-      }
-      params.add(getAddress(call.get(step.buffers[param.buffer])));
-      break;
-    case KernelParam::Kind::Stride:
-      params.add<int64_t>(
-          call.get(step.buffers[param.buffer]).strides[param.dim]);
-      break;
-    case KernelParam::Kind::Float:
-      params.add(param.value);
-      break;
-    case KernelParam::Kind::Int32:
-    case KernelParam::Kind::Int64: {
-      bool is32 = param.kind == KernelParam::Kind::Int32;
-      int64_t value;
-      if (!param.expr.evaluate(call.symbols, value) ||
-          (is32 && value != static_cast<int32_t>(value)))
-        return invalidArgument("kernel '" + kernel.name +
-                               "': expected a size that fits its parameter, "
-                               "got " +
-                               param.expr.str());
-      if (is32)
-        params.add(static_cast<int32_t>(value));
-      else
-        params.add(value);
-      break;
-    }
-    case KernelParam::Kind::TensorMap: {
-      const Binding &binding = step.buffers[param.buffer];
-      if (Status status = encode(call.get(binding), param, readable,
-                                 getName(binding), params.addMap());
-          !status.ok())
-        return status;
-      break;
-    }
-    }
-  }
-  return {};
-}
-
-Status CUDAProgram::launch(Loaded &state, const Call &call, size_t planIndex,
-                           const Step &step, cuda::Stream stream) {
-  const Kernel &kernel = call.plan->kernels[step.kernel];
-  std::string what = "kernel '" + kernel.name + "'";
-  int64_t grid[3];
-  for (size_t i = 0; i < 3; ++i) {
-    if (!step.grid[i].evaluate(call.symbols, grid[i]) || grid[i] < 0 ||
-        grid[i] > INT32_MAX)
-      return invalidArgument(what + ": the grid cannot be computed");
-    if (grid[i] == 0)
-      return {};
-  }
-  ParamBuffer params(kernel.params.size());
-  if (Status status = addParams(call, kernel, step, params); !status.ok())
+  int deviceId = getDeviceId(tensors, numTensors);
+  ContextScope scope;
+  if (Status status = scope.enter(driver, deviceId); !status.ok())
     return status;
-  return driver.check(
-      driver.launchKernel(state.functions[planIndex][step.kernel], grid[0],
-                          grid[1], grid[2], kernel.block[0], kernel.block[1],
-                          kernel.block[2], kernel.sharedBytes, stream,
-                          params.get(), nullptr),
-      "cuLaunchKernel", what);
-}
-
-Status CUDAProgram::runSteps(Loaded &state, const Call &call,
-                             cuda::Stream stream) {
-  size_t planIndex = 0;
-  while (&bundle.plans[planIndex].plan != call.plan)
-    ++planIndex;
-  for (const Step &step : call.plan->steps) {
-    if (step.kind == Step::Kind::Launch) {
-      if (Status status = launch(state, call, planIndex, step, stream);
-          !status.ok())
-        return status;
-      continue;
-    }
-    const Buffer &buffer = call.get(step.buffers[0]);
-    size_t bytes = buffer.numElements() * sizeOf(buffer.dtype);
-    if (bytes == 0)
-      continue;
-    if (Status status = driver.check(
-            driver.memsetD8Async(getAddress(buffer), 0, bytes, stream),
-            "cuMemsetD8Async", "a workspace buffer");
-        !status.ok())
+  Loaded *state;
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (Status status = load(scope.get(), deviceId, state); !status.ok())
       return status;
   }
-  return {};
+  std::unique_ptr<LaunchList> list = takeList(*state, tensors, numTensors);
+  if (!list || !list->setAddresses(tensors)) {
+    DeviceSymbols symbols;
+    symbols.deviceId = deviceId;
+    symbols.numSMs = state->numSMs;
+    Call call;
+    if (Status status = resolveCall(bundle, PBS_CUDA, symbols, tensors,
+                                    numTensors, /*checkData=*/true, call);
+        !status.ok())
+      return status;
+    if (Status status = makeList(*state, std::move(call), list); !status.ok())
+      return status;
+    list->setKey(tensors, numTensors);
+  }
+  if (Status status = checkWorkspace(options, list->getCall().workspaceBytes);
+      !status.ok())
+    return status;
+  Status status = runList(*state, *list, options);
+  keepList(*state, std::move(list));
+  return status;
+}
+
+Status CUDAProgram::runList(Loaded &state, LaunchList &list,
+                            const pbs_run_options &options) {
+  auto *stream = static_cast<cuda::Stream>(options.stream);
+  if (options.workspace) {
+    list.placeWorkspace(options.workspace);
+  } else if (int64_t bytes = list.getCall().workspaceBytes; bytes > 0) {
+    std::lock_guard<std::mutex> lock(mutex);
+    void *data;
+    if (Status status = placeOwnWorkspace(state, bytes, stream, data);
+        !status.ok())
+      return status;
+    list.placeWorkspace(data);
+  }
+  if (options.checked)
+    return runChecked(list, options.workspace, stream);
+  return list.enqueue(driver, stream);
 }
 
 /// Runs the steps and waits; `workspace` is the caller's, if there is one.
-Status CUDAProgram::runChecked(Loaded &state, const Call &call, void *workspace,
+Status CUDAProgram::runChecked(LaunchList &list, void *workspace,
                                cuda::Stream stream) {
+  const Call &call = list.getCall();
   auto *begin = static_cast<const char *>(workspace);
   bool isTaken = begin && call.workspaceBytes > 0;
   if (isTaken)
@@ -570,7 +456,7 @@ Status CUDAProgram::runChecked(Loaded &state, const Call &call, void *workspace,
             begin, static_cast<size_t>(call.workspaceBytes), stream);
         !status.ok())
       return status;
-  Status status = runSteps(state, call, stream);
+  Status status = list.enqueue(driver, stream);
   if (status.ok())
     status = readStatuses(call, stream);
   if (isTaken)
@@ -583,8 +469,9 @@ Status CUDAProgram::readStatuses(const Call &call, cuda::Stream stream) {
     const Buffer &buffer = call.workspace[status.workspace];
     std::vector<int32_t> words(buffer.numElements());
     if (Status result = driver.check(
-            driver.memcpyDtoHAsync(words.data(), getAddress(buffer),
-                                   words.size() * sizeof(int32_t), stream),
+            driver.memcpyDtoHAsync(
+                words.data(), reinterpret_cast<cuda::DevicePtr>(buffer.data),
+                words.size() * sizeof(int32_t), stream),
             "cuMemcpyDtoHAsync", "a status buffer");
         !result.ok())
       return result;

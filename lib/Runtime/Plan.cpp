@@ -264,7 +264,8 @@ std::string Plan::str() const {
        << kernel.symbol;
     if (kernel.target == Kernel::Target::CUDA)
       os << " block " << kernel.block[0] << "x" << kernel.block[1] << "x"
-         << kernel.block[2] << " shared " << kernel.sharedBytes;
+         << kernel.block[2] << " shared " << kernel.sharedBytes
+         << (kernel.isDependent ? " dependent" : "");
     os << "\n";
     for (const KernelParam &param : kernel.params)
       os << "  param " << formatParam(param) << "\n";

@@ -22,6 +22,9 @@ struct pbs_program {
   virtual pbs::runtime::Status
   getDeviceSymbols(const pbs_run_options &options,
                    pbs::runtime::DeviceSymbols &symbols) = 0;
+  /// Runs a call with these arguments.
+  virtual pbs::runtime::Status run(const pbs_tensor *tensors, size_t numTensors,
+                                   const pbs_run_options &options);
   /// Runs a call that was resolved with data.
   virtual pbs::runtime::Status run(pbs::runtime::Call &call,
                                    const pbs_run_options &options) = 0;

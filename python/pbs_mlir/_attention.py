@@ -16,6 +16,8 @@ from ._program import Program, make_compile_options
 _TARGETS = {_library.CPU: "host",
             _library.CUDA: os.environ.get("PBS_CUDA_TARGET") or "sm_90a"}
 
+_MAX_KNOWN = 256
+
 _programs = {}
 _lock = threading.Lock()
 
@@ -35,6 +37,27 @@ def _get_program(device, **config):
     # Two threads may have compiled it; one result stays.
     with _lock:
         return _programs.setdefault(key, Program(handle))
+
+
+# Programs by the tensors and options of a call, so that a call like an earlier
+# one need not make a configuration.
+_known = {}
+
+
+def _find_program(tensors, options, make_config):
+    """The program for a call; `make_config` is called if it is new."""
+    key = (*map(_tensors.describe, tensors), *options)
+    try:
+        program = None if None in key[:len(tensors)] else _known.get(key)
+    except TypeError:  # an option without a hash
+        return _get_program(**make_config())
+    if program is None:
+        program = _get_program(**make_config())
+        if None not in key[:len(tensors)]:
+            if len(_known) >= _MAX_KNOWN:
+                _known.clear()
+            _known[key] = program
+    return program
 
 
 def _choose(name, value, choices):
@@ -125,7 +148,8 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
         default the same, in `k` and `v`: S + 1 integers on the host (a list, a
         numpy array, a CPU tensor) from 0 to M and to N. Each sequence is computed
         as if it were alone, bit for bit; short ones may be dense attention and
-        long ones the method (`dense_below`).
+        long ones the method (`dense_below`). With B > 1 the offsets hold for each
+        entry of the batch.
 
     Returns: [B, Hq, M, D] of the type of `q`, or a tuple of it and what else was
       asked for. Of packed sequences the density and the covered mass are
@@ -134,13 +158,15 @@ def attention(q, k, v, *, causal=True, scale=None, block=128, segment=256,
     Raises: PbsError, of the subclass that says what is wrong.
     """
     names = _check_outputs(return_lse, outputs)
-    program = _get_program(
-        **_get_sizes(q, k, v),
-        **_get_method(causal, scale, block, segment, threshold, top_k, permute,
-                      sharing, proxy, proxy_rows, proxy_seed),
-        # In C 0 is the default and -1 is never.
-        dense_below=0 if dense_below is None else int(dense_below) or -1,
-        outputs=sum(_library.OUTPUTS[name] for name in names))
+    method = (causal, scale, block, segment, threshold, top_k, permute, sharing,
+              proxy, proxy_rows, proxy_seed)
+    program = _find_program(
+        (q, k, v), (_library.PERMUTED, *method, dense_below, *names),
+        lambda: dict(
+            **_get_sizes(q, k, v), **_get_method(*method),
+            # In C 0 is the default and -1 is never.
+            dense_below=0 if dense_below is None else int(dense_below) or -1,
+            outputs=sum(_library.OUTPUTS[name] for name in names)))
     # The program has them in the order of their bits.
     order = [0] + [1 + i for i in sorted(
         range(len(names)), key=lambda i: _library.OUTPUTS[names[i]])]
@@ -171,15 +197,17 @@ def dense_attention(q, k, v, *, causal=True, scale=None, return_lse=False,
     `attention`. Offsets on CUDA (int32, both, batch size 1) are read by the one
     kernel that computes all sequences.
     """
-    sizes = _get_sizes(q, k, v)
-    config = dict(causal=int(causal), scale=float(scale or 0),
-                  outputs=_library.LSE if return_lse else 0)
+    is_packed = cu_seqlens_q is not None and not _tensors.is_on_host(cu_seqlens_q)
+    kind = _library.PACKED if is_packed else _library.DENSE
+    program = _find_program(
+        (q, k, v), (kind, causal, scale, return_lse), lambda: dict(
+            **_get_sizes(q, k, v), kind=kind, causal=int(causal),
+            scale=float(scale or 0),
+            outputs=_library.LSE if return_lse else 0))
     out = _as_outputs(out)
-    if cu_seqlens_q is None or _tensors.is_on_host(cu_seqlens_q):
-        program = _get_program(**sizes, kind=_library.DENSE, **config)
+    if not is_packed:
         return program(q, k, v, out=out, num_threads=num_threads,
                        cu_seqlens_q=cu_seqlens_q, cu_seqlens_k=cu_seqlens_k)
-    program = _get_program(**sizes, kind=_library.PACKED, **config)
     return program(q, k, v, cu_seqlens_q,
                    cu_seqlens_q if cu_seqlens_k is None else cu_seqlens_k,
                    out=out)
@@ -210,11 +238,14 @@ def sparse_attention(q, k, v, block_mask, *, key_positions=None, causal=True,
     if not isinstance(block_mask, (tuple, list)):
         block_mask = _make_lists(q, block_mask)
     positions = () if key_positions is None else (key_positions,)
-    program = _get_program(
-        **_get_sizes(q, k, v), kind=_library.SPARSE, causal=int(causal),
-        scale=float(scale or 0), query_block=block, key_block=block,
-        segment=segment, has_positions=len(positions),
-        outputs=_library.LSE if return_lse else 0)
+    program = _find_program(
+        (q, k, v), (_library.SPARSE, causal, scale, block, segment,
+                    len(positions), return_lse),
+        lambda: dict(
+            **_get_sizes(q, k, v), kind=_library.SPARSE, causal=int(causal),
+            scale=float(scale or 0), query_block=block, key_block=block,
+            segment=segment, has_positions=len(positions),
+            outputs=_library.LSE if return_lse else 0))
     return program(q, k, v, *positions, *block_mask, out=_as_outputs(out),
                    workspace=workspace, num_threads=num_threads,
                    checked=checked, cu_seqlens_q=cu_seqlens_q,

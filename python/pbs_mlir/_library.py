@@ -184,8 +184,9 @@ def _declare(library):
         "pbs_program_trace": (ctypes.c_int, [
             program, tensors, size, size, ctypes.POINTER(TraceInfo)]),
         "pbs_program_report": (ctypes.c_char_p, [program]),
+        # Arguments and options as addresses, which cost the least to convert.
         "pbs_program_run": (ctypes.c_int, [
-            program, tensors, size, ctypes.POINTER(RunOptions)]),
+            program, ctypes.c_void_p, size, ctypes.c_void_p]),
         "pbs_program_packed_output_shape": (ctypes.c_int, [
             program, tensors, size, ctypes.POINTER(Packing), size,
             ctypes.POINTER(ctypes.c_int64)]),
@@ -193,8 +194,8 @@ def _declare(library):
             program, tensors, size, ctypes.POINTER(Packing),
             ctypes.POINTER(size)]),
         "pbs_program_run_packed": (ctypes.c_int, [
-            program, tensors, size, ctypes.POINTER(Packing),
-            ctypes.POINTER(RunOptions)]),
+            program, ctypes.c_void_p, size, ctypes.POINTER(Packing),
+            ctypes.c_void_p]),
         "pbs_program_compile": (ctypes.c_int, [
             ctypes.c_char_p, size, ctypes.POINTER(CompileOptions),
             ctypes.POINTER(program)]),

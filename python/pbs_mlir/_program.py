@@ -45,6 +45,13 @@ def _get_offsets(cu_seqlens_q, cu_seqlens_k):
     return None
 
 
+def _remember(cache, key, value, most=64):
+    """Keeps a value; a cache that is full begins anew."""
+    if len(cache) >= most:
+        cache.clear()
+    cache[key] = value
+
+
 class Program:
     """A compiled function of attention IR.
 
@@ -65,6 +72,9 @@ class Program:
                 info.name.decode(errors="replace"), bool(info.is_output),
                 _DTYPE_NAMES[info.dtype], info.rank))
         self._num_inputs = sum(not a.is_output for a in self.arguments)
+        self._run = library.pbs_program_run
+        # By what `_tensors.describe` says of all tensors, and of the inputs.
+        self._arguments, self._shapes = {}, {}
 
     def __del__(self):
         handle, self._handle = getattr(self, "_handle", None), None
@@ -139,7 +149,8 @@ class Program:
         from cu_seqlens_q[s] to before cu_seqlens_q[s + 1], those of the second
         (keys) that `cu_seqlens_k`, by default the same, says, and of every
         other tensor as many as it would have alone, from where the sequence
-        before ends.
+        before ends. With a batch the offsets hold for each of its entries. Lists
+        are checked (`checked`) as their sequence runs.
 
         Args:
           inputs: tensors of numpy, torch or with `__dlpack__`, of any strides
@@ -156,10 +167,40 @@ class Program:
 
         Raises: PbsError, of the subclass that says what is wrong.
         """
-        views = self._view(inputs)
+        described = tuple(map(_tensors.describe, inputs))
         offsets = _get_offsets(cu_seqlens_q, cu_seqlens_k)
-        outputs = (self._allocate(inputs, views, offsets) if out is None
+        outputs = (self._allocate(inputs, described, offsets) if out is None
                    else list(out))
+        key = (len(inputs), *described, *map(_tensors.describe, outputs))
+        if workspace is not None:
+            key += ("workspace", _tensors.describe(workspace))
+        tensors = (*inputs, *outputs)
+        # A call owns its arguments while it runs.
+        arguments = self._arguments.pop(key, None)
+        if arguments is None or None in key:
+            arguments = self._make_arguments(inputs, outputs, workspace)
+        else:
+            arguments.set_addresses(tensors, workspace)
+        arguments.set_stream()
+        options = arguments.options
+        options.num_threads = num_threads or 0
+        options.checked = int(checked)
+        if offsets is None:
+            status = self._run(self._handle, arguments.address, arguments.size,
+                               arguments.options_address)
+        else:
+            status = _library.get().pbs_program_run_packed(
+                self._handle, arguments.address, arguments.size,
+                ctypes.byref(offsets.packing), arguments.options_address)
+        if status:
+            _library.check(status)
+        if None not in key:
+            arguments.owners = None
+            _remember(self._arguments, key, arguments)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _make_arguments(self, inputs, outputs, workspace):
+        views = self._view(inputs)
         names = [a.name for a in self.arguments if a.is_output]
         if len(outputs) != len(names):
             raise _library.InvalidArgumentError(
@@ -167,27 +208,9 @@ class Program:
                 f"{len(outputs)}")
         views += [_tensors.View(f"argument '{name}'", tensor)
                   for name, tensor in zip(names, outputs)]
-        options = _library.RunOptions(
-            stream=_tensors.get_stream(inputs), num_threads=num_threads or 0,
-            checked=int(checked))
         if workspace is not None:
-            view = _tensors.View("workspace", workspace)
-            size = 1
-            for extent in view.shape:
-                size *= extent
-            item = 2 if view.dtype_name in ("float16", "bfloat16") else 4
-            options.workspace = view.data
-            options.workspace_size = size * item
-        tensors = _tensors.pack(views)
-        if offsets is None:
-            status = _library.get().pbs_program_run(
-                self._handle, tensors, len(views), ctypes.byref(options))
-        else:
-            status = _library.get().pbs_program_run_packed(
-                self._handle, tensors, len(views),
-                ctypes.byref(offsets.packing), ctypes.byref(options))
-        _library.check(status)
-        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+            workspace = _tensors.View("workspace", workspace)
+        return _tensors.Arguments(views, len(inputs), workspace)
 
     def _view(self, inputs):
         arguments = self.arguments[:self._num_inputs]
@@ -198,14 +221,25 @@ class Program:
         return [_tensors.View(f"argument '{argument.name}'", tensor)
                 for argument, tensor in zip(arguments, inputs)]
 
-    def _allocate(self, inputs, views, offsets):
+    def _allocate(self, inputs, described, offsets):
+        known = offsets is None and None not in described
+        shapes = self._shapes.get(described) if known else None
+        if shapes is None:
+            shapes = self._get_output_shapes(inputs, offsets)
+            if known:
+                _remember(self._shapes, described, shapes)
+        return [_tensors.allocate(inputs[0], *shape) for shape in shapes]
+
+    def _get_output_shapes(self, inputs, offsets):
+        """(shape, dtype) of each output."""
+        views = self._view(inputs)
         if (views and views[0].device == _library.CUDA
                 and not _tensors.is_torch(inputs[0])):
             raise _library.InvalidArgumentError(
                 "out: expected tensors for the outputs, which are allocated on "
                 "CUDA for torch tensors only")
         tensors = _tensors.pack(views)
-        outputs = []
+        shapes = []
         for i in range(self._num_inputs, len(self.arguments)):
             argument = self.arguments[i]
             shape = (ctypes.c_int64 * argument.rank)()
@@ -217,9 +251,8 @@ class Program:
                     self._handle, tensors, len(views),
                     ctypes.byref(offsets.packing), i, shape)
             _library.check(status)
-            outputs.append(_tensors.allocate(
-                inputs[0], tuple(shape), _DTYPE_NAMES.index(argument.dtype)))
-        return outputs
+            shapes.append((tuple(shape), _DTYPE_NAMES.index(argument.dtype)))
+        return shapes
 
 
 def compile(ir, *, target=None, function=None, fuse=True, cache=True,  # pylint: disable=redefined-builtin

@@ -125,14 +125,14 @@ class View:
     def fill(self, tensor):
         """Describes this tensor in a pbs_tensor, which refers to `self`."""
         rank = len(self.shape)
-        self._arrays = ((ctypes.c_int64 * rank)(*self.shape),
-                        (ctypes.c_int64 * rank)(*self.strides))
+        self.arrays = ((ctypes.c_int64 * rank)(*self.shape),
+                       (ctypes.c_int64 * rank)(*self.strides))
         tensor.data = self.data
         tensor.dtype, tensor.device = self.dtype, self.device
         tensor.device_id, tensor.rank = self.device_id, rank
-        tensor.shape = ctypes.cast(self._arrays[0],
+        tensor.shape = ctypes.cast(self.arrays[0],
                                    ctypes.POINTER(ctypes.c_int64))
-        tensor.strides = ctypes.cast(self._arrays[1],
+        tensor.strides = ctypes.cast(self.arrays[1],
                                      ctypes.POINTER(ctypes.c_int64))
 
 
@@ -143,6 +143,92 @@ def pack(views):
         view.fill(tensor)
     return tensors
 
+
+def describe(tensor):
+    """All that a call depends on of a tensor, but for its address.
+
+    Where it is equal for two tensors, what `View` finds is equal, too. None for a
+    tensor that `View` has to see each time.
+    """
+    if is_torch(tensor):
+        if tensor.requires_grad:
+            return None
+        return tensor.dtype, tensor.device, tensor.shape, tensor.stride()
+    if isinstance(tensor, numpy.ndarray):
+        return tensor.dtype, tensor.shape, tensor.strides
+    return None
+
+
+def get_address(tensor):
+    """The address of a tensor of which `describe` gives something."""
+    if isinstance(tensor, numpy.ndarray):
+        return tensor.__array_interface__["data"][0]
+    return tensor.data_ptr()
+
+
+class Arguments:
+    """All arguments of a call as the C interface takes them.
+
+    They serve for any tensors of the same descriptions: `set_addresses` puts
+    theirs in. `owners` keeps the memory of those that they were made from.
+    """
+
+    def __init__(self, views, num_inputs, workspace=None):
+        self._tensors = pack(views)
+        # Shapes and strides, which the structures point to.
+        self._arrays = [view.arrays for view in views]
+        self._structures = list(self._tensors)
+        self.owners = [view.owner for view in views]
+        self.options = _library.RunOptions()
+        self.size = len(views)
+        self.address = ctypes.addressof(self._tensors)
+        self.options_address = ctypes.addressof(self.options)
+        if workspace is not None:
+            self._check_workspace(workspace, views)
+        # Of the torch tensors on CUDA, whose current stream is the call's.
+        self._stream_device = next(
+            (view.device_id for view in views[:num_inputs]
+             if view.device == _library.CUDA and is_torch(view.owner)), None)
+
+    def _check_workspace(self, workspace, views):
+        size, packed = 1, 1
+        for extent, stride in zip(workspace.shape[::-1],
+                                  workspace.strides[::-1]):
+            if extent > 1 and stride != packed:
+                raise _library.InvalidArgumentError(
+                    "workspace: expected a contiguous tensor, got shape "
+                    f"{list(workspace.shape)} and strides "
+                    f"{list(workspace.strides)}")
+            size, packed = size * extent, packed * extent
+        if views and (workspace.device, workspace.device_id) != (
+                views[0].device, views[0].device_id):
+            raise _library.InvalidArgumentError(
+                "workspace: expected a tensor on the device of the arguments")
+        item = 2 if workspace.dtype_name in ("float16", "bfloat16") else 4
+        self.options.workspace = workspace.data
+        self.options.workspace_size = size * item
+
+    def set_addresses(self, tensors, workspace):
+        """Takes the addresses of tensors that `describe` knows."""
+        for structure, tensor in zip(self._structures, tensors):
+            structure.data = get_address(tensor)
+        if workspace is not None:
+            self.options.workspace = get_address(workspace)
+
+    def set_stream(self):
+        """Takes the current stream of torch."""
+        self.options.stream = get_stream(self._stream_device)
+
+
+def get_stream(device):
+    """The handle of torch's current stream of a device; None without one."""
+    if device is None:
+        return None
+    torch = sys.modules["torch"]
+    # What torch's own compilers call; the public way makes two objects more.
+    get = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+    return (get(device) if get
+            else torch.cuda.current_stream(device).cuda_stream)
 
 
 class Offsets:
@@ -222,12 +308,3 @@ def allocate(like, shape, dtype):
                 "numpy; or pass `out`") from error
         return numpy.empty(shape, dtype=ml_dtypes.bfloat16)
     return numpy.empty(shape, dtype=name)
-
-
-def get_stream(tensors):
-    """The current CUDA stream of torch for its CUDA tensors, else None."""
-    for tensor in tensors:
-        if is_torch(tensor) and tensor.is_cuda:
-            torch = sys.modules["torch"]
-            return torch.cuda.current_stream(tensor.device).cuda_stream
-    return None

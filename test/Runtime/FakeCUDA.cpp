@@ -130,6 +130,10 @@ API Result cuLaunchKernel(Function, unsigned, unsigned, unsigned, unsigned,
   return outcome(__func__);
 }
 
+API Result cuLaunchKernelEx(const LaunchConfig *, Function, void **, void **) {
+  return outcome(__func__);
+}
+
 API Result cuMemAlloc_v2(DevicePtr *pointer, size_t size) {
   RETURN_IF_FAILING();
   *pointer = reinterpret_cast<DevicePtr>(std::malloc(size));

@@ -168,6 +168,9 @@ struct Kernel {
   /// CUDA: threads of a block and bytes of dynamic shared memory.
   uint32_t block[3] = {1, 1, 1};
   uint32_t sharedBytes = 0;
+  /// CUDA: the kernel itself waits for the kernels before it to end
+  /// (griddepcontrol.wait), so that it may be launched before they do.
+  bool isDependent = false;
   std::vector<KernelParam> params;
 };
 

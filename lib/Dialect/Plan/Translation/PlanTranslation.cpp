@@ -94,7 +94,9 @@ private:
   /// Adds a buffer of the workspace.
   rt::Binding addWorkspace(StringRef name, rt::DType dtype,
                            std::vector<rt::Expr> dims);
-  /// Adds a step that sets a buffer to zero.
+  /// Adds a step that sets a buffer to zero, before all launches: so one of the
+  /// driver's operations does it for all buffers, and none of them stands
+  /// between two kernels.
   void addMemset(rt::Binding binding);
 
   ModuleOp module;
@@ -102,6 +104,8 @@ private:
   Images &images;
   rt::Plan &plan;
   llvm::DenseMap<Value, Buffer> buffers;
+  /// Steps at the begin of the plan.
+  size_t numMemsets = 0;
 };
 } // namespace
 
@@ -178,7 +182,7 @@ void Translator::addMemset(rt::Binding binding) {
   rt::Step step;
   step.kind = rt::Step::Kind::Memset;
   step.buffers = {binding};
-  plan.steps.push_back(std::move(step));
+  plan.steps.insert(plan.steps.begin() + numMemsets++, std::move(step));
 }
 
 /// Translates a parameter; `resolve` puts the sizes of a launch in place of the
