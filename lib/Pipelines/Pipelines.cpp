@@ -112,14 +112,16 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   kernels.addPass(tile::createAllocateSharedPass());
 }
 
-void pbs::buildTileCodeStage(OpPassManager &pm, bool trace) {
+void pbs::buildTileCodeStage(OpPassManager &pm, bool trace,
+                             bool dependentLaunch) {
   tile::ConvertTileToNVVMPassOptions options;
   options.trace = trace;
+  options.dependentLaunch = dependentLaunch;
   pm.addPass(tile::createConvertTileToNVVMPass(options));
 }
 
-void pbs::buildNVVMCodeStage(OpPassManager &pm) {
-  pm.addPass(createConvertPBSToNVVMPass());
+void pbs::buildNVVMCodeStage(OpPassManager &pm, bool dependentLaunch) {
+  pm.addPass(createConvertPBSToNVVMPass({dependentLaunch}));
 }
 
 void pbs::buildNVVMPipeline(OpPassManager &pm,
@@ -132,8 +134,8 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   buildPlanStage(pm);
   buildTileStage(pm, options);
   buildTileScheduleStage(pm, options);
-  buildTileCodeStage(pm, options.trace);
-  buildNVVMCodeStage(pm);
+  buildTileCodeStage(pm, options.trace, options.dependentLaunch);
+  buildNVVMCodeStage(pm, options.dependentLaunch);
 }
 
 void pbs::registerPipelines() {

@@ -16,7 +16,7 @@ using namespace pbs::runtime;
 
 namespace {
 constexpr char kMagic[8] = {'P', 'B', 'S', 'B', 'N', 'D', 'L', '\n'};
-constexpr uint32_t kFormatVersion = 4;
+constexpr uint32_t kFormatVersion = 5;
 /// Magic, format version, size of the content, CRC-32 of the content.
 constexpr size_t kHeaderSize = sizeof(kMagic) + 4 + 8 + 4;
 

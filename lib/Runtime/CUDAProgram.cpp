@@ -380,8 +380,7 @@ Status CUDAProgram::makeList(const Loaded &state, Call call,
   while (&bundle.plans[planIndex].plan != call.plan)
     ++planIndex;
   list = std::make_unique<LaunchList>();
-  if (Status status =
-          list->build(std::move(call), state.functions[planIndex]);
+  if (Status status = list->build(std::move(call), state.functions[planIndex]);
       !status.ok())
     return status;
   return list->checkAddresses();

@@ -50,8 +50,7 @@ Status LaunchList::build(Call resolved,
       continue;
     }
     bool followsLaunch = !steps.empty() && steps.back().kernel;
-    if (Status status =
-            addLaunch(step, functions[step.kernel], followsLaunch);
+    if (Status status = addLaunch(step, functions[step.kernel], followsLaunch);
         !status.ok())
       return status;
   }
@@ -138,9 +137,10 @@ Status LaunchList::addParam(const pbs::runtime::Step &launch,
     int64_t value;
     if (!param.expr.evaluate(call.symbols, value) ||
         (is32 && value != static_cast<int32_t>(value)))
-      return invalidArgument("kernel '" + step.kernel->name +
-                             "': expected a size that fits its parameter, got " +
-                             param.expr.str());
+      return invalidArgument(
+          "kernel '" + step.kernel->name +
+          "': expected a size that fits its parameter, got " +
+          param.expr.str());
     if (is32)
       add(static_cast<int32_t>(value));
     else
@@ -355,7 +355,8 @@ Status LaunchList::enqueue(const Driver &driver, cuda::Stream stream) {
         return status;
       continue;
     }
-    auto address = reinterpret_cast<cuda::DevicePtr>(call.get(step.zeroed).data);
+    auto address =
+        reinterpret_cast<cuda::DevicePtr>(call.get(step.zeroed).data);
     if (cuda::Result result =
             driver.memsetD8Async(address, 0, step.bytes, stream))
       return driver.check(result, "cuMemsetD8Async", "a workspace buffer");

@@ -39,13 +39,22 @@ class HostArray(DeviceArray):
         pass
 
 
-def run(program, null_q=False, **options):
+def make_arguments(null_q=False):
+    """Inputs and outputs."""
     q, k = HostArray((1, 4, 200, 64), is_null=null_q), HostArray((1, 2, 200, 64))
     count = HostArray((1, 4, 2), "int32")
     index = HostArray((1, 4, 2, 2), "int32")
     outputs = HostArray(q.shape), HostArray(q.shape[:3], "float32")
     positions = HostArray((1, 2, 200), "int32")
-    program(q, k, k, positions, count, index, out=outputs, **options)
+    return (q, k, k, positions, count, index), outputs
+
+
+def run_on(program, inputs, outputs, **options):
+    program(*inputs, out=outputs, **options)
+
+
+def run(program, null_q=False, **options):
+    run_on(program, *make_arguments(null_q), **options)
 
 
 @pytest.fixture(scope="module", name="bundle")
@@ -96,6 +105,62 @@ def test_each_failing_call_is_named(monkeypatch, fake, bundle, symbol):
     assert fake.fakeContextDepth() == 0
     assert fake.fakeNumModules() == modules
     assert fake.fakeNumAllocations() == blocks
+
+
+@pytest.fixture(scope="module", name="dependent")
+def fixture_dependent(tmp_path_factory):
+    """A bundle whose kernels may be launched before those in front of them end."""
+    path = tmp_path_factory.mktemp("bundle") / "dependent.pbs"
+    pbs_mlir.compile(IR, target="compute_90a", cache=False,
+                     pipeline_options="dependent-launch=1").save(path)
+    return path
+
+
+def test_a_kernel_that_follows_one_is_launched_before_it_ends(monkeypatch,
+                                                              dependent):
+    program = pbs_mlir.load(dependent)
+    monkeypatch.setenv("FAKE_CUDA_CODE", "700")
+    # The first has nothing to follow.
+    first = program.report.split("\nlaunch ")[1].split()[0]
+    for symbol, kernel in (("cuLaunchKernel", f"'{first}'"),
+                           ("cuLaunchKernelEx", f"'(?!{first}').*'")):
+        monkeypatch.setenv("FAKE_CUDA_FAIL", symbol)
+        with pytest.raises(pbs_mlir.DeviceError,
+                           match=f"{symbol} for kernel {kernel}: "):
+            run(program)
+
+
+def test_graphs_of_older_drivers_know_no_dependent_launches(dependent):
+    result = subprocess.run(
+        [sys.executable, __file__, dependent],
+        env={**os.environ, "FAKE_CUDA_VERSION": "12020",
+             "FAKE_CUDA_FAIL": "cuLaunchKernelEx"}, check=False)
+    assert result.returncode == 0
+
+
+def test_maps_and_counters_are_made_once(monkeypatch, program):
+    """A call like the one before makes tensor maps of new addresses only."""
+    arrays = make_arguments()
+    run_on(program, *arrays)
+    monkeypatch.setenv("FAKE_CUDA_FAIL", "cuTensorMapEncodeTiled")
+    run_on(program, *arrays)
+    with pytest.raises(pbs_mlir.DeviceError, match="cuTensorMapEncodeTiled"):
+        run_on(program, *make_arguments())
+
+
+def test_a_call_like_an_earlier_one_is_checked(program):
+    inputs, outputs = make_arguments()
+    run_on(program, inputs, outputs)
+    null = HostArray(inputs[0].shape, is_null=True)
+    odd = HostArray(inputs[0].shape)
+    odd.address.value += 2
+    odd._describe(None, 0)  # pylint: disable=protected-access
+    for q, match in ((null, "'q': expected data, got null|expected data, got null"),
+                     (odd, "expected an address aligned to 16 bytes, got 0x"),
+                     (outputs[0], "expected memory of its own")):
+        with pytest.raises(pbs_mlir.InvalidArgumentError, match=match):
+            run_on(program, (q, *inputs[1:]), outputs)
+    run_on(program, inputs, outputs)
 
 
 def test_errors_without_a_name_give_their_number(monkeypatch, program):

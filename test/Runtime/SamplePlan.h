@@ -37,6 +37,7 @@ inline pbs::runtime::Bundle makeSampleBundle() {
   Kernel kernel;
   kernel.name = "sum";
   kernel.symbol = "sum_packed";
+  kernel.isDependent = true;
   plan.kernels = {kernel};
   Step clear{Step::Kind::Memset, 0, {}, {{Binding::Kind::Workspace, 1}}};
   Step launch{Step::Kind::Launch,

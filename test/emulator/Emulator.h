@@ -58,6 +58,9 @@ struct LaunchOptions {
   uint64_t seed = 0;
   /// Multiprocessors: at most this many blocks are resident at once.
   unsigned numSMs = 4;
+  /// The kernel may begin before those that it depends on have ended
+  /// (CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION).
+  bool isDependent = false;
   /// Report a kernel that executes more warp instructions than this.
   uint64_t maxInstructions = uint64_t(1) << 33;
 };

@@ -28,6 +28,8 @@
   X(MissedPhase, "missed-phase",                                               \
     "An mbarrier completes a phase while a warp has not yet seen the one "     \
     "before, so that its wait may never end.")                                 \
+  X(MissingGridWait, "missing-grid-wait",                                      \
+    "Global memory is accessed before griddepcontrol.wait.")                   \
   X(MissingProxyFence, "missing-proxy-fence",                                  \
     "Written through the generic proxy and used through the async proxy, "     \
     "ordered but without fence.proxy.async between.")                          \

@@ -66,6 +66,11 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::desc("Tiles: rows of a query block that no list divides; 0: "
                      "by the head dimension"),
       llvm::cl::init(0)};
+  Option<bool> dependentLaunch{
+      *this, "dependent-launch",
+      llvm::cl::desc("Kernels wait for those before them themselves, so that "
+                     "they may be launched before those end"),
+      llvm::cl::init(false)};
   Option<int64_t> consumers{*this, "consumers",
                             llvm::cl::desc("Tiles: warpgroups that compute"),
                             llvm::cl::init(-1)};
@@ -128,12 +133,13 @@ void buildTileScheduleStage(OpPassManager &pm,
                             const NVVMPipelineOptions &options);
 
 /// Stage 5 for sm_90a: what was a `tile.func` is code in NVVM IR. With `trace`
-/// its blocks write when and where they ran.
-void buildTileCodeStage(OpPassManager &pm, bool trace);
+/// its blocks write when and where they ran; with `dependentLaunch`, here and
+/// in the last stage, kernels wait for those before them themselves.
+void buildTileCodeStage(OpPassManager &pm, bool trace, bool dependentLaunch);
 
 /// Last stage for sm_90a: every kernel has GPU code in NVVM IR in the
 /// `gpu.module` `@gpu`.
-void buildNVVMCodeStage(OpPassManager &pm);
+void buildNVVMCodeStage(OpPassManager &pm, bool dependentLaunch);
 
 /// Stages 1 and 2: `pbs-to-plan`.
 void buildPlanPipeline(OpPassManager &pm, const PlanPipelineOptions &options);

@@ -254,6 +254,18 @@ Values KernelBuilder::asmResults(StringRef text, StringRef constraints,
   return values;
 }
 
+void KernelBuilder::waitForGrids() {
+  // The ops of NVVM do not say that memory changes, so that a load might be
+  // moved before them.
+  LLVM::InlineAsmOp::create(
+      builder, loc, /*result types=*/TypeRange(), ValueRange(),
+      "griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;", "~{memory}",
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::tailcallkind::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT),
+      ArrayAttr());
+}
+
 Value KernelBuilder::ptx32(StringRef code, ValueRange operands) {
   std::string constraints = "=r";
   for (Value v : operands)

@@ -19,7 +19,8 @@ namespace {
 /// Frame of these kernels: rows over the first three dimensions.
 class RowKernel {
 public:
-  RowKernel(OpBuilder &builder, Location loc) : b(builder, loc) {}
+  RowKernel(OpBuilder &builder, Location loc, bool isDependent)
+      : b(builder, loc), isDependent(isDependent) {}
 
   /// Begins the kernel, once `list` is complete; leaves the insertion point
   /// where the work of a row begins. `outer`, `middle` and `inner` are the
@@ -52,12 +53,15 @@ public:
   Value index[3];
 
 private:
+  bool isDependent;
   Block *exit = nullptr;
 };
 } // namespace
 
 void RowKernel::begin(StringRef name, function_ref<void(Value (&)[3])> sizes) {
   b.beginKernel(name, list.kinds, 32 * kRowsPerBlock);
+  if (isDependent)
+    b.waitForGrids();
   zero = b.c32(0);
   Value tid = b.tid();
   lane = b.and_(tid, 31);
@@ -102,9 +106,10 @@ void RowKernel::forLanes(Value end, function_ref<void(Value)> body) {
 //===----------------------------------------------------------------------===//
 
 KernelInfo mlir::pbs::buildBlockListFromIndices(OpBuilder &builder,
-                                                Location loc, StringRef name) {
+                                                Location loc, StringRef name,
+                                                bool isDependent) {
   OpBuilder::InsertionGuard guard(builder);
-  RowKernel k(builder, loc);
+  RowKernel k(builder, loc, isDependent);
   KernelBuilder &b = k.b;
   int count = k.list.pointer(Role::Count);
   int countStrides = k.list.strides(Role::Count, 3);
@@ -181,9 +186,9 @@ KernelInfo mlir::pbs::buildBlockListFromIndices(OpBuilder &builder,
 
 KernelInfo mlir::pbs::buildFullBlockList(OpBuilder &builder, Location loc,
                                          StringRef name, int64_t queryBlock,
-                                         bool causal) {
+                                         bool causal, bool isDependent) {
   OpBuilder::InsertionGuard guard(builder);
-  RowKernel k(builder, loc);
+  RowKernel k(builder, loc, isDependent);
   KernelBuilder &b = k.b;
   int list = k.list.pointer(Role::List);
   int listStrides = k.list.strides(Role::List, 3);
@@ -242,9 +247,9 @@ KernelInfo mlir::pbs::buildFullBlockList(OpBuilder &builder, Location loc,
 KernelInfo mlir::pbs::buildPositionRanges(OpBuilder &builder, Location loc,
                                           StringRef name, int64_t keyBlock,
                                           bool given, bool writePositions,
-                                          bool writeRanges) {
+                                          bool writeRanges, bool isDependent) {
   OpBuilder::InsertionGuard guard(builder);
-  RowKernel k(builder, loc);
+  RowKernel k(builder, loc, isDependent);
   KernelBuilder &b = k.b;
   int source = -1, sourceStrides = -1, positions = -1, positionStrides = -1,
       ranges = -1, rangeStrides = -1;

@@ -30,9 +30,10 @@ namespace {
 /// Writes the code of one kernel.
 class KernelConverter {
 public:
-  KernelConverter(plan::KernelOp kernel, gpu::GPUModuleOp module)
+  KernelConverter(plan::KernelOp kernel, gpu::GPUModuleOp module,
+                  bool isDependent)
       : kernel(kernel), module(module), builder(module.getBodyRegion()),
-        compute(kernel.getComputeOp()) {
+        compute(kernel.getComputeOp()), isDependent(isDependent) {
     builder.setInsertionPointToEnd(module.getBody());
   }
 
@@ -78,6 +79,7 @@ private:
   gpu::GPUModuleOp module;
   OpBuilder builder;
   KernelOpInterface compute;
+  bool isDependent;
   /// Number of the buffer of each role.
   llvm::SmallDenseMap<unsigned, unsigned> buffers;
   SmallVector<Attribute> scratch;
@@ -125,7 +127,8 @@ void KernelConverter::setCode(KernelInfo info, AffineExpr gridBound) {
       context, symbol, {makeMap(gridBound), makeMap(one), makeMap(one)},
       {static_cast<int64_t>(info.threads), 1, 1}, info.sharedBytes,
       builder.getArrayAttr(params),
-      scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch)));
+      scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch),
+      isDependent));
 }
 
 //===----------------------------------------------------------------------===//
@@ -149,7 +152,7 @@ LogicalResult KernelConverter::convert(BlockListFromIndicesOp) {
   AffineExpr rows = getExtent(Role::List, 0) * getExtent(Role::List, 1) *
                     getExtent(Role::List, 2);
   setCode(buildBlockListFromIndices(builder, compute->getLoc(),
-                                    kernel.getSymName()),
+                                    kernel.getSymName(), isDependent),
           rows.ceilDiv(kRowsPerBlock));
   return success();
 }
@@ -165,7 +168,8 @@ LogicalResult KernelConverter::convert(FullBlockListOp op) {
   AffineExpr rows = getExtent(Role::List, 0) * getExtent(Role::List, 1) *
                     getExtent(Role::List, 2);
   setCode(buildFullBlockList(builder, op.getLoc(), kernel.getSymName(),
-                             list.getQueryBlock(), list.getCausal()),
+                             list.getQueryBlock(), list.getCausal(),
+                             isDependent),
           rows.ceilDiv(kRowsPerBlock));
   return success();
 }
@@ -181,7 +185,7 @@ LogicalResult KernelConverter::convert(KVFromPositionsOp op) {
   int64_t keyBlock = op.getKv().getType().getBlock();
   KernelInfo info =
       buildPositionRanges(builder, op.getLoc(), kernel.getSymName(), keyBlock,
-                          given, writePositions, writeRanges);
+                          given, writePositions, writeRanges, isDependent);
   // A row is a key block; keys are argument 0.
   buffers[unsigned(Role::Query)] = 0;
   Role shape = given ? Role::Given : Role::Query;
@@ -209,6 +213,8 @@ LogicalResult KernelConverter::convert() {
 namespace {
 struct ConvertPBSToNVVMPass final
     : pbs::impl::ConvertPBSToNVVMPassBase<ConvertPBSToNVVMPass> {
+  using ConvertPBSToNVVMPassBase::ConvertPBSToNVVMPassBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     SmallVector<plan::KernelOp> kernels;
@@ -224,7 +230,7 @@ struct ConvertPBSToNVVMPass final
       code = gpu::GPUModuleOp::create(builder, module.getLoc(), kGPUModuleName);
     }
     for (plan::KernelOp kernel : kernels) {
-      if (failed(KernelConverter(kernel, code).convert()))
+      if (failed(KernelConverter(kernel, code, dependentLaunch).convert()))
         return signalPassFailure();
       ++numKernels;
     }

@@ -86,9 +86,12 @@ public:
 
 /// The kernel that is being converted.
 struct KernelContext {
-  KernelContext(FuncOp func) : config(*func.getConfig()) {}
+  KernelContext(FuncOp func, bool isDependent)
+      : config(*func.getConfig()), isDependent(isDependent) {}
 
   ConfigAttr config;
+  /// The kernel waits for those before it.
+  bool isDependent;
   /// The llvm.func.
   Operation *kernel = nullptr;
   /// What stands for an argument of the tile.func -> its parameters.

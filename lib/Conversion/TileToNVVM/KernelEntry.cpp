@@ -37,7 +37,7 @@ public:
   int trace = -1;
 
   /// How the kernel is launched.
-  plan::CUDACodeAttr makeCode(SymbolRefAttr symbol);
+  plan::CUDACodeAttr makeCode(SymbolRefAttr symbol, bool isDependent);
   plan::KernelOp getPlanKernel() const { return planKernel; }
 
 private:
@@ -266,14 +266,16 @@ void ParamCollector::collectUses() {
     globals[argument].isReused = depth > least;
 }
 
-plan::CUDACodeAttr ParamCollector::makeCode(SymbolRefAttr symbol) {
+plan::CUDACodeAttr ParamCollector::makeCode(SymbolRefAttr symbol,
+                                            bool isDependent) {
   ConfigAttr config = *func.getConfig();
   AffineMap one = makeMap(builder.getAffineConstantExpr(1));
   return plan::CUDACodeAttr::get(
       func.getContext(), symbol, {makeMap(getBounds()), one, one},
       {config.getThreads(), 1, 1}, *func.getSharedBytes(),
       builder.getArrayAttr(attributes),
-      scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch));
+      scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch),
+      isDependent);
 }
 
 //===----------------------------------------------------------------------===//
@@ -412,7 +414,7 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   auto symbol =
       SymbolRefAttr::get(func.getContext(), gpuModule.getSymName(),
                          {FlatSymbolRefAttr::get(func.getContext(), name)});
-  plan::CUDACodeAttr code = params.makeCode(symbol);
+  plan::CUDACodeAttr code = params.makeCode(symbol, kernel.isDependent);
 
   KernelBuilder b = kernel.builder(builder, loc);
   b.beginKernel(name, params.kinds, config.getThreads());
@@ -438,13 +440,19 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   kernel.lane = b.and_(kernel.tid, kWarpThreads - 1);
   // A broadcast, so that ptxas knows the number of the warp to be uniform.
   kernel.warp = b.shflIdx(b.lshr(kernel.tid, 5), b.c32(0));
-  if (trace)
+  if (trace && !kernel.isDependent)
     emitTraceBegin(b, kernel, params.trace);
   SmallVector<RingCreateOp> rings(func.getOps<RingCreateOp>());
   for (RingCreateOp ring : rings)
     if (isReleasedByWarpgroups(ring))
       kernel.releasedByWarpgroups.insert(ring);
   emitInit(b, kernel, rings, params.globals);
+  if (kernel.isDependent) {
+    b.waitForGrids();
+    // Memory is accessed behind the wait only.
+    if (trace)
+      emitTraceBegin(b, kernel, params.trace);
+  }
 
   WarpSpecializeOp specialize;
   bool hasTurns = false, hasStores = false;

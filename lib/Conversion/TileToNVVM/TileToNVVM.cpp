@@ -83,7 +83,7 @@ struct ConvertTileToNVVMPass final
         Block *body = getModule(module).getBody();
         func->moveBefore(body, body->end());
       }
-      KernelContext kernel(func);
+      KernelContext kernel(func, dependentLaunch);
       convertEntry(func, kernel, trace);
       if (failed(convertTiles(kernel)) || failed(lowerScalars(kernel.kernel)))
         return signalPassFailure();

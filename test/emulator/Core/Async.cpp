@@ -86,6 +86,7 @@ void checkCoordinates(const BulkCopy &copy, int lane) {
 void issueCopy(Warp &w, const Inst &i, unsigned l) {
   Cta &cta = *w.cta;
   int lane = static_cast<int>(l);
+  w.requireGridWait(l);
   BulkCopy copy;
   copy.inst = &i;
   copy.warp = w.index;
@@ -320,6 +321,7 @@ void execCopy(Warp &w, const Inst &i, uint32_t m) {
                 std::to_string(i.size),
             lane);
     std::fill(std::begin(copy.data), std::end(copy.data), std::byte(0));
+    w.requireGridWait(l);
     if (bytes)
       std::memcpy(copy.data, w.machine->global(global, bytes, "cp.async", lane),
                   bytes);

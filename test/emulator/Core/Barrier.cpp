@@ -498,12 +498,18 @@ static void decodeMembar(Decoder &d) {
   d.inst.exec = execFence;
 }
 
-/// Nothing is launched before its predecessor has finished.
+/// Nothing is launched before its predecessor has finished, but what such a
+/// kernel accesses before its wait is reported.
+static void execGridWait(Warp &w, const Inst &, uint32_t m) {
+  w.hasWaitedForGrids |= m;
+}
+
 static void execNothing(Warp &, const Inst &, uint32_t) {}
 
 static void decodeGridDependency(Decoder &d) {
-  if (d.takeOneOf({"wait", "launch_dependents"}) >= 0)
-    d.inst.exec = execNothing;
+  int which = d.takeOneOf({"wait", "launch_dependents"});
+  if (which >= 0)
+    d.inst.exec = which == 0 ? execGridWait : execNothing;
 }
 
 /// setmaxnreg: a warpgroup's warps each give back or take registers.

@@ -112,6 +112,7 @@ void Cta::start(std::array<unsigned, 3> position) {
     warp.index = i;
     unsigned lanes = std::min(32u, numThreads - 32 * i);
     warp.alive = lanes == 32 ? ~0u : (1u << lanes) - 1;
+    warp.hasWaitedForGrids = 0;
     warp.words.resize(program.numWords);
     warp.predicates.assign(program.numIds, 0);
     warp.unreadable.assign(program.numIds, ~0u);

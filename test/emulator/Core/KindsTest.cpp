@@ -80,6 +80,13 @@ Snippet storeAbove() {
   return snippet;
 }
 
+/// A load in a kernel that may begin before the one in front of it has ended.
+Snippet loadBeforeWait() {
+  Snippet snippet = program("ld.global.b32 %r0, [%in]; griddepcontrol.wait;");
+  snippet.options.isDependent = true;
+  return snippet;
+}
+
 std::map<std::string, Snippet> getPrograms() {
   return {
       {"barrier-arrived-twice",
@@ -105,6 +112,7 @@ std::map<std::string, Snippet> getPrograms() {
                "mbarrier.try_wait.parity.shared.b64 %p2, [smem], 0;"
                "@!%p2 bra again;",
                64)},
+      {"missing-grid-wait", loadBeforeWait()},
       {"missing-proxy-fence",
        program(without(kBulkStore, "fence.proxy.async.shared::cta;"))},
       {"missing-wait",

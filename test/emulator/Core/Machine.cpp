@@ -27,6 +27,14 @@ std::string pbs::emu::hex(uint64_t value) {
   return text;
 }
 
+void Warp::requireGridWait(unsigned lane) const {
+  if (machine->options.isDependent && !(hasWaitedForGrids >> lane & 1))
+    fault(Kind::MissingGridWait,
+          "global memory is accessed before griddepcontrol.wait, in a kernel "
+          "that may begin before those that it depends on have ended",
+          static_cast<int>(lane));
+}
+
 std::byte *Machine::global(uint64_t address, size_t bytes, const char *what,
                            int lane) {
   if ((address & kWindowMask) == kParamWindow) {

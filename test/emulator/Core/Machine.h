@@ -70,6 +70,7 @@ public:
   Machine *machine = nullptr;
   unsigned index = 0;
   uint32_t alive = 0; ///< lanes that have not exited
+  uint32_t hasWaitedForGrids = 0; ///< lanes, of griddepcontrol.wait
 
   // The register file.
   std::vector<uint32_t> words;
@@ -147,6 +148,8 @@ public:
     return {clocks, index, clock(), inst.line};
   }
 
+  /// A lane accesses global memory.
+  void requireGridWait(unsigned lane) const;
   [[noreturn]] void failRead(const Arg &arg, uint32_t mask) const;
   [[noreturn]] void failWrite(const Arg &arg) const;
 };

@@ -137,6 +137,8 @@ struct Locator {
             "global address " + hex(address) + " is not a multiple of " +
                 std::to_string(bytes),
             l);
+    if ((address & kWindowMask) != kParamWindow)
+      w.requireGridWait(lane);
     (isWrite ? s.globalBytesWritten : s.globalBytesRead) += bytes;
     if (!isWrite)
       inGlobal(l, [&] {
@@ -389,6 +391,7 @@ void execAtomic(Warp &w, const Inst &i, uint32_t m) {
               "global address " + hex(address) + " is not a multiple of " +
                   std::to_string(sizeof(T)),
               static_cast<int>(l));
+      w.requireGridWait(l);
       host =
           w.machine->global(address, sizeof(T), "atomic", static_cast<int>(l));
       w.machine->statistics.globalBytesRead += sizeof(T);

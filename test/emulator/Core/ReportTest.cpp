@@ -249,6 +249,31 @@ TEST(Report, RegistersOfWarpgroups) {
             "wrong-register-count");
 }
 
+TEST(Report, AccessesOfDependentKernels) {
+  auto kindOf = [](const std::string &body, bool isDependent = true) {
+    Snippet snippet;
+    snippet.body = body;
+    snippet.options.isDependent = isDependent;
+    return snippet.kind();
+  };
+  const std::string missing = "missing-grid-wait";
+  EXPECT_EQ(kindOf("st.shared.b32 [smem], %me; griddepcontrol.wait;"
+                   "griddepcontrol.launch_dependents; ld.global.b32 %r0, [%in];"
+                   "st.global.b32 [%out], %r0;"),
+            "");
+  EXPECT_EQ(kindOf("st.global.b32 [%out], %me;"), missing);
+  EXPECT_EQ(kindOf("st.global.b32 [%out], %me;", false), "");
+  EXPECT_EQ(kindOf("atom.global.add.u32 %r0, [%out], %me;"), missing);
+  EXPECT_EQ(kindOf("cp.async.ca.shared.global [smem], [%in], 16;"), missing);
+  EXPECT_EQ(kindOf("griddepcontrol.launch_dependents;"
+                   "ld.global.b32 %r0, [%in];"),
+            missing);
+  // One lane has not waited.
+  EXPECT_EQ(kindOf("setp.ne.u32 %p0, %me, 3; @%p0 griddepcontrol.wait;"
+                   "ld.global.b32 %r0, [%in];"),
+            missing);
+}
+
 TEST(Report, KernelsDoNotOverlap) {
   EXPECT_EQ(kindOf("griddepcontrol.wait; ld.global.b32 %r0, [%in];"
                    "griddepcontrol.launch_dependents;"

@@ -66,6 +66,21 @@ PBS_EMU_API int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY,
                                unsigned gridZ, unsigned blockX, unsigned blockY,
                                unsigned blockZ, unsigned sharedBytes,
                                void *streamHandle, void **params, void **extra);
+/// CUlaunchAttribute and CUlaunchConfig of cuda.h.
+struct LaunchAttribute {
+  int id;
+  int padding;
+  alignas(8) int value[16];
+};
+struct LaunchConfig {
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes;
+  void *stream;
+  const LaunchAttribute *attributes;
+  unsigned numAttributes;
+};
+/// Of the attributes, CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION.
+PBS_EMU_API int cuLaunchKernelEx(const LaunchConfig *config, void *handle,
+                                 void **params, void **extra);
 
 // Tensor maps.
 PBS_EMU_API int

@@ -255,6 +255,27 @@ TEST_F(DriverTest, RefusesLaunchesThatDoNotFit) {
   EXPECT_EQ(value, 64);
 }
 
+TEST_F(DriverTest, LaunchAttributes) {
+  uint64_t address = allocate(4);
+  uint32_t count = 1;
+  void *params[] = {&address, &count};
+  LaunchAttribute attribute = {6, 0, {1}};
+  LaunchConfig config = {1, 1, 1, 128, 1, 1, 0, nullptr, &attribute, 1};
+  EXPECT_FAILS(cuLaunchKernelEx(nullptr, increment, params, nullptr),
+               kInvalidValue, "got null");
+  attribute.id = 4;
+  EXPECT_FAILS(cuLaunchKernelEx(&config, increment, params, nullptr),
+               kInvalidValue, "expected launch attribute 6, got 4");
+  attribute = {6, 0, {0}};
+  EXPECT_EQ(cuLaunchKernelEx(&config, increment, params, nullptr), kSuccess);
+  EXPECT_EQ(cuStreamSynchronize(nullptr), kSuccess);
+  // The kernel does not wait for those before it.
+  attribute.value[0] = 1;
+  EXPECT_EQ(cuLaunchKernelEx(&config, increment, params, nullptr), kSuccess);
+  EXPECT_FAILS(cuStreamSynchronize(nullptr), kLaunchFailed,
+               "missing-grid-wait");
+}
+
 TEST_F(DriverTest, ReportsComeWithTheNextWaitAndStay) {
   uint64_t address = allocate(64);
   EXPECT_EQ(launch(address, 17), kSuccess);

@@ -127,6 +127,7 @@ struct Launch {
   const Kernel *kernel;
   Dim grid, block;
   size_t sharedBytes;
+  bool isDependent;
   std::vector<std::byte> params;
   State *state;
 
@@ -138,9 +139,11 @@ Result Launch::run() const {
   const Options &options = Process::get().options;
   Statistics statistics;
   bool isCounting = !options.statisticsPath.empty();
+  LaunchOptions launchOptions = options.launch;
+  launchOptions.isDependent = isDependent;
   Report report =
       kernel->launch(grid, block, sharedBytes, params.data(), state->memory,
-                     options.launch, isCounting ? &statistics : nullptr);
+                     launchOptions, isCounting ? &statistics : nullptr);
   if (report) {
     state->stickyError = kLaunchFailed;
     state->stickyDetail = "kernel '" + kernel->name() + "', " + report.format();
@@ -187,16 +190,18 @@ static std::string check(const Function &function, const Dim &grid,
   return "";
 }
 
-PBS_EMU_API int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY,
-                               unsigned gridZ, unsigned blockX, unsigned blockY,
-                               unsigned blockZ, unsigned sharedBytes,
-                               void *streamHandle, void **params,
-                               void **extra) {
+/// CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION of cuda.h.
+static constexpr int kProgrammaticSerialization = 6;
+
+PBS_EMU_API int cuLaunchKernelEx(const LaunchConfig *config, void *handle,
+                                 void **params, void **extra) {
   PBS_EMU_CONTEXT_CALL();
+  if (!config || (config->numAttributes && !config->attributes))
+    return call.fail(kInvalidValue, "expected a configuration, got null");
   auto [function, module] = findFunction(state, handle);
   if (!function)
     return call.failHandle("function");
-  std::shared_ptr<Stream> stream = state.findStream(streamHandle);
+  std::shared_ptr<Stream> stream = state.findStream(config->stream);
   if (!stream)
     return call.failHandle("stream");
   const Kernel &kernel = *function->kernel;
@@ -204,15 +209,26 @@ PBS_EMU_API int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY,
   if (extra)
     return call.fail(kInvalidValue,
                      what + "expected kernelParams, got extra options");
+  bool isDependent = false;
+  for (unsigned i = 0; i < config->numAttributes; ++i) {
+    const LaunchAttribute &attribute = config->attributes[i];
+    if (attribute.id != kProgrammaticSerialization)
+      return call.fail(kInvalidValue,
+                       what + "expected launch attribute " +
+                           std::to_string(kProgrammaticSerialization) +
+                           ", got " + std::to_string(attribute.id));
+    isDependent = attribute.value[0] != 0;
+  }
   Launch launch = {module,
                    &kernel,
-                   {gridX, gridY, gridZ},
-                   {blockX, blockY, blockZ},
-                   sharedBytes,
+                   {config->gridX, config->gridY, config->gridZ},
+                   {config->blockX, config->blockY, config->blockZ},
+                   config->sharedBytes,
+                   isDependent,
                    std::vector<std::byte>(kernel.paramBytes()),
                    &state};
   if (std::string error =
-          check(*function, launch.grid, launch.block, sharedBytes);
+          check(*function, launch.grid, launch.block, config->sharedBytes);
       !error.empty())
     return call.fail(kInvalidValue, what + error);
   const std::vector<Kernel::Param> &expected = kernel.params();
@@ -229,4 +245,22 @@ PBS_EMU_API int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY,
     return result;
   return state.enqueue(stream,
                        [launch = std::move(launch)] { return launch.run(); });
+}
+
+PBS_EMU_API int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY,
+                               unsigned gridZ, unsigned blockX, unsigned blockY,
+                               unsigned blockZ, unsigned sharedBytes,
+                               void *streamHandle, void **params,
+                               void **extra) {
+  LaunchConfig config = {gridX,
+                         gridY,
+                         gridZ,
+                         blockX,
+                         blockY,
+                         blockZ,
+                         sharedBytes,
+                         streamHandle,
+                         /*attributes=*/nullptr,
+                         0};
+  return cuLaunchKernelEx(&config, handle, params, extra);
 }

@@ -164,6 +164,9 @@ public:
   void barrier(Value id, unsigned threads);
   void barrierArrive(Value id, unsigned threads);
   void setMaxRegisters(unsigned count, bool increase);
+  /// All kernels before this one have ended and what they wrote is visible; then
+  /// the one after it may begin (PTX ISA, "griddepcontrol"). All threads.
+  void waitForGrids();
 
   //===--- mbarrier ---===//
   void mbarInit(Value bar, unsigned count);

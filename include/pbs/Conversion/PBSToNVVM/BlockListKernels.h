@@ -33,23 +33,27 @@ enum class BlockListRole : unsigned {
   Status     ///< i32 [4], zero before the launch; see BlockListErrors.h
 };
 
+// With `isDependent` a kernel waits for the kernels before it.
+
 /// Turns counts and indices into bit rows; a row is a query block of a head.
 /// Nothing is read or written out of bounds whatever they are: wrong entries
 /// are ignored, and one of them goes to `Status`.
 KernelInfo buildBlockListFromIndices(OpBuilder &builder, Location loc,
-                                     StringRef name);
+                                     StringRef name, bool isDependent);
 
 /// Lists all blocks, with `causal` those that hold a key visible to the query
 /// block; a row is a query block of a head.
 KernelInfo buildFullBlockList(OpBuilder &builder, Location loc, StringRef name,
-                              int64_t queryBlock, bool causal);
+                              int64_t queryBlock, bool causal,
+                              bool isDependent);
 
 /// Position range of each key block, from the given positions or, without
 /// `given`, from those of keys that nobody moved; then `Positions` is written
 /// too. A row is a key block.
 KernelInfo buildPositionRanges(OpBuilder &builder, Location loc, StringRef name,
                                int64_t keyBlock, bool given,
-                               bool writePositions, bool writeRanges);
+                               bool writePositions, bool writeRanges,
+                               bool isDependent);
 
 } // namespace mlir::pbs
 

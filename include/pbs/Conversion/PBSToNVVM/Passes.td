@@ -20,7 +20,7 @@ def ConvertPBSToNVVMPass : Pass<"convert-pbs-to-nvvm", "ModuleOp"> {
     `pbs.block_list_from_indices`, `pbs.full_block_list` and
     `pbs.kv_from_positions`. All others are made by way of tiles, see
     `convert-pbs-to-tile`; one that is left is an error that names it and what
-    there is code for.
+    there is code for. `dependent-launch` is as in `convert-tile-to-nvvm`.
 
     Example:
 
@@ -39,6 +39,10 @@ def ConvertPBSToNVVMPass : Pass<"convert-pbs-to-nvvm", "ModuleOp"> {
     }
     ```
   }];
+  let options = [
+    Option<"dependentLaunch", "dependent-launch", "bool", /*default=*/"false",
+           "Kernels wait for those before them themselves">
+  ];
   let dependentDialects = ["gpu::GPUDialect", "LLVM::LLVMDialect",
                            "NVVM::NVVMDialect", "plan::PlanDialect"];
   let statistics = [

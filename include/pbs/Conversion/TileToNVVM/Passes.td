@@ -44,12 +44,19 @@ def ConvertTileToNVVMPass : Pass<"convert-tile-to-nvvm", "ModuleOp"> {
     they began and ended, and on which multiprocessor. Without it nothing of this
     is in the code.
 
+    With `dependent-launch`, a kernel begins with griddepcontrol.wait, after its
+    barriers are initialised and before any access to global memory, and then
+    lets the kernel after it begin (griddepcontrol.launch_dependents); its code
+    says `dependent`.
+
     What cannot be lowered is an error at the op that names the limit.
   }];
   let dependentDialects = ["cf::ControlFlowDialect", "gpu::GPUDialect",
                            "LLVM::LLVMDialect", "NVVM::NVVMDialect",
                            "plan::PlanDialect", "scf::SCFDialect"];
   let options = [
+    Option<"dependentLaunch", "dependent-launch", "bool", /*default=*/"false",
+           "Kernels wait for those before them themselves">,
     Option<"trace", "trace", "bool", /*default=*/"false",
            "Blocks write when and where they ran">
   ];

@@ -29,6 +29,14 @@ static ParseResult parseZeroedFlag(AsmParser &parser, bool &zeroed) {
 
 static void printZeroedFlag(AsmPrinter &printer, bool) { printer << "zeroed"; }
 
+/// The keyword before it says it all.
+static ParseResult parsePresent(AsmParser &, bool &present) {
+  present = true;
+  return success();
+}
+
+static void printPresent(AsmPrinter &, bool) {}
+
 static ParseResult parseMapList(AsmParser &parser,
                                 SmallVector<AffineMap> &maps) {
   return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
@@ -147,7 +155,7 @@ LogicalResult CPUCodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
 LogicalResult CUDACodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
                                    ArrayRef<AffineMap> grid,
                                    ArrayRef<int64_t> block, int64_t shared,
-                                   ArrayAttr params, ArrayAttr scratch) {
+                                   ArrayAttr params, ArrayAttr scratch, bool) {
   if (failed(verifyCodeSymbol(emitError, symbol)))
     return failure();
   if (grid.size() != 3)

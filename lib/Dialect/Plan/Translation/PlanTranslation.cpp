@@ -312,6 +312,7 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
             .first->second;
     llvm::copy(cuda.getBlock(), result.block);
     result.sharedBytes = cuda.getShared();
+    result.isDependent = cuda.getDependent();
     for (Attribute param : cuda.getParams())
       result.params.push_back(translateParam(param, resolve));
   }

@@ -156,6 +156,10 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
     are those of the kernel and, last, the number of streaming multiprocessors
     of the device.
 
+    A `dependent` kernel waits itself, before it accesses global memory, for all
+    kernels before it to end (PTX ISA, "griddepcontrol"). Where a launch stands
+    before it in the same run, it may be launched before that has ended.
+
     Example: `#plan.cuda_code<@gpu::@zero, grid = [()[s0, s1] -> (s0 ceildiv 256, s1), ()[s0, s1] -> (1), ()[s0, s1] -> (1)], block = [256, 1, 1], shared = 0, params = [#plan.pointer<0>, #plan.integer<i32, ()[s0, s1] -> (s0)>]>`
   }];
   let parameters = (ins "::mlir::SymbolRefAttr":$symbol,
@@ -163,9 +167,11 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
                         ArrayRefParameter<"int64_t">:$block,
                         "int64_t":$shared,
                         "::mlir::ArrayAttr":$params,
-                        OptionalParameter<"::mlir::ArrayAttr">:$scratch);
+                        OptionalParameter<"::mlir::ArrayAttr">:$scratch,
+                        DefaultValuedParameter<"bool", "false">:$dependent);
   let assemblyFormat = [{
-    `<` $symbol `,` `grid` `=` custom<MapList>($grid)
+    `<` $symbol (`dependent` custom<Present>($dependent)^)?
+    `,` `grid` `=` custom<MapList>($grid)
     `,` `block` `=` custom<SizeList>($block) `,` `shared` `=` $shared
     `,` `params` `=` $params (`,` `scratch` `=` $scratch^)? `>`
   }];
