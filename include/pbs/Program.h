@@ -144,7 +144,8 @@ public:
     return shape;
   }
 
-  /// Bytes of workspace that a run needs.
+  /// Bytes of workspace that a run needs. Given all arguments, inputs and
+  /// outputs, it answers for those; see pbs_program_workspace_size.
   size_t getWorkspaceSize(const std::vector<Tensor> &inputs) const {
     std::vector<pbs_tensor> tensors = convert(inputs);
     size_t bytes;

@@ -191,6 +191,7 @@ struct Describe {
       s.enumeration(buffer.dtype, kNumDTypes);
       exprs(s, buffer.dims);
       s.number(buffer.slot);
+      s.number(buffer.lender);
     });
     s.list(plan.kernels, [](S &s, Kernel &k) { kernel(s, k); });
     s.list(plan.steps, [](S &s, Step &st) { step(s, st); });

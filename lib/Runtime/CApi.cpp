@@ -197,7 +197,7 @@ extern "C" pbs_status pbs_program_argument(pbs_program_t program, size_t index,
   return PBS_OK;
 }
 
-/// Resolves a call from its inputs alone.
+/// Resolves a call from its inputs alone, or from all arguments.
 static Status resolveInputs(pbs_program_t program, const pbs_tensor *inputs,
                             size_t numInputs, Call &call) {
   if (!program)
@@ -208,8 +208,9 @@ static Status resolveInputs(pbs_program_t program, const pbs_tensor *inputs,
   options.struct_size = sizeof(options);
   if (Status status = program->getDeviceSymbols(options, symbols); !status.ok())
     return status;
+  bool isWhole = numInputs == program->plan().arguments.size();
   return resolveCall(program->bundle, program->device(), symbols, inputs,
-                     numInputs, /*checkData=*/false, call);
+                     numInputs, /*checkData=*/isWhole, call);
 }
 
 extern "C" pbs_status pbs_program_output_shape(pbs_program_t program,

@@ -24,7 +24,9 @@ int64_t Buffer::numElements() const {
 
 void Call::placeWorkspace(void *base) {
   for (size_t i = 0; i < workspace.size(); ++i)
-    workspace[i].data = static_cast<char *>(base) + workspaceOffsets[i];
+    workspace[i].data = isLent[i]
+                            ? arguments[plan->workspace[i].lender].data
+                            : static_cast<char *>(base) + workspaceOffsets[i];
 }
 
 static std::string formatShape(const int64_t *shape, size_t rank) {
@@ -205,6 +207,46 @@ static Status checkDims(const Argument &argument, const Buffer &buffer,
   return {};
 }
 
+/// Elements without gaps, in whichever order of dimensions.
+static bool isDense(const Buffer &buffer) {
+  std::vector<size_t> dims;
+  for (size_t i = 0; i < buffer.shape.size(); ++i)
+    if (buffer.shape[i] > 1)
+      dims.push_back(i);
+  std::sort(dims.begin(), dims.end(), [&](size_t lhs, size_t rhs) {
+    return buffer.strides[lhs] < buffer.strides[rhs];
+  });
+  int64_t stride = 1;
+  for (size_t dim : dims) {
+    if (buffer.strides[dim] != stride)
+      return false;
+    stride *= buffer.shape[dim];
+  }
+  return true;
+}
+
+/// Whether the output lends `bytes` bytes in this call. Outputs of a query are
+/// not given, but have a shape.
+static bool isLending(const Call &call, uint32_t lender, int64_t bytes) {
+  if (lender == WorkspaceBuffer::kNobody)
+    return false;
+  if (lender < call.arguments.size()) {
+    const Buffer &output = call.arguments[lender];
+    return output.numElements() * sizeOf(output.dtype) >= bytes &&
+           isDense(output) &&
+           reinterpret_cast<uintptr_t>(output.data) % kWorkspaceAlignment == 0;
+  }
+  const Argument &argument = call.plan->arguments[lender];
+  int64_t size = sizeOf(argument.dtype);
+  for (const Expr &dim : argument.dims) {
+    int64_t extent;
+    if (!dim.evaluate(call.symbols, extent) ||
+        __builtin_mul_overflow(size, extent, &size))
+      return false;
+  }
+  return call.lendsByDefault && size >= bytes;
+}
+
 static Status layOutWorkspace(Call &call) {
   const std::vector<WorkspaceBuffer> &buffers = call.plan->workspace;
   // Sizes of the slots, and then where they begin.
@@ -225,7 +267,10 @@ static Status layOutWorkspace(Call &call) {
           formatShape(buffer.shape.data(), buffer.shape.size()) +
           " is too large");
     buffer.strides = getRowMajorStrides(buffer.shape);
-    slots[spec.slot] = std::max(slots[spec.slot], bytes);
+    bool isLent = isLending(call, spec.lender, bytes);
+    call.isLent.push_back(isLent);
+    if (!isLent)
+      slots[spec.slot] = std::max(slots[spec.slot], bytes);
   }
   int64_t offset = 0;
   for (int64_t &slot : slots) {

@@ -41,6 +41,10 @@ struct Call {
   int deviceId = 0;
   std::vector<int64_t> symbols;
   std::vector<Buffer> arguments;
+  /// Whether outputs that are not given are taken to lend their memory.
+  bool lendsByDefault = true;
+  /// For each workspace buffer: whether an output lends it memory.
+  std::vector<bool> isLent;
   /// Workspace buffers; `data` is set by `placeWorkspace`.
   std::vector<Buffer> workspace;
   std::vector<int64_t> workspaceOffsets;

@@ -44,6 +44,10 @@ Status LaunchList::build(Call resolved,
   for (const Buffer &buffer : call.arguments)
     alignments.push_back(
         buffer.numElements() ? static_cast<uint32_t>(sizeOf(buffer.dtype)) : 0);
+  // Elsewhere an output would not lend.
+  for (size_t i = 0; i < call.isLent.size(); ++i)
+    if (call.isLent[i] && call.workspace[i].numElements() > 0)
+      alignments[call.plan->workspace[i].lender] = kWorkspaceAlignment;
   for (const pbs::runtime::Step &step : call.plan->steps) {
     if (step.kind == pbs::runtime::Step::Kind::Memset) {
       addZeroed(step.buffers[0]);

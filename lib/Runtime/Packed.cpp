@@ -285,6 +285,8 @@ Status PackedCall::resolve(const pbs_program &program,
                             sizeOf(buffer.dtype);
     }
     Call &call = calls[sequence];
+    // The outputs of a sequence lie between those of others.
+    call.lendsByDefault = false;
     if (Status status =
             resolveCall(program.bundle, program.device(), symbols, views.data(),
                         views.size(), checkData, call);

@@ -84,6 +84,23 @@ static std::string verifyParam(const KernelParam &param, size_t numSymbols,
 /// Buffers of a slot are not used at the same time.
 static std::string verifySlots(const Plan &plan) {
   std::vector<Lifetime> lifetimes = plan.getLifetimes();
+  std::vector<size_t> firstUses = plan.getFirstUses();
+  for (size_t i = 0; i < lifetimes.size(); ++i) {
+    const WorkspaceBuffer &buffer = plan.workspace[i];
+    if (buffer.lender == WorkspaceBuffer::kNobody)
+      continue;
+    if (buffer.lender >= plan.arguments.size() ||
+        !plan.arguments[buffer.lender].isOutput ||
+        lifetimes[i].last >= firstUses[buffer.lender])
+      return "workspace '" + buffer.name +
+             "': expected memory of an output that is used later";
+    for (size_t j = 0; j < i; ++j)
+      if (plan.workspace[j].lender == buffer.lender &&
+          lifetimes[i].overlaps(lifetimes[j]))
+        return "workspace '" + buffer.name +
+               "': expected memory of its own, got that lent to '" +
+               plan.workspace[j].name + "', which is used at the same time";
+  }
   for (size_t i = 0; i < lifetimes.size(); ++i)
     for (size_t j = 0; j < i; ++j)
       if (plan.workspace[i].slot == plan.workspace[j].slot &&
@@ -255,6 +272,9 @@ std::string Plan::str() const {
   for (const WorkspaceBuffer &buffer : workspace)
     os << "workspace %" << buffer.name << ": "
        << formatDims(buffer.dims, buffer.dtype) << " in slot " << buffer.slot
+       << (buffer.lender == WorkspaceBuffer::kNobody
+               ? ""
+               : " or in " + arguments[buffer.lender].name)
        << "\n";
   for (uint32_t trace : traces)
     os << "trace %" << workspace[trace].name << "\n";

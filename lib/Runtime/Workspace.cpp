@@ -37,9 +37,19 @@ std::vector<Lifetime> Plan::getLifetimes() const {
   return lifetimes;
 }
 
-/// Bytes of a buffer for shapes that are neither short nor long; 0 if they
+std::vector<size_t> Plan::getFirstUses() const {
+  std::vector<size_t> uses(arguments.size(), steps.size());
+  for (size_t step = steps.size(); step-- > 0;)
+    for (const Binding &binding : steps[step].buffers)
+      if (binding.kind == Binding::Kind::Argument)
+        uses[binding.index] = step;
+  return uses;
+}
+
+/// Bytes of a tensor for shapes that are neither short nor long; 0 if they
 /// cannot be computed.
-static int64_t getNominalSize(const Plan &plan, const WorkspaceBuffer &buffer) {
+static int64_t getNominalSize(const Plan &plan, DType dtype,
+                              const std::vector<Expr> &dims) {
   constexpr int64_t kNominalLength = 8192;
   std::vector<int64_t> symbols;
   for (const Symbol &symbol : plan.symbols)
@@ -47,8 +57,8 @@ static int64_t getNominalSize(const Plan &plan, const WorkspaceBuffer &buffer) {
     symbols.push_back(symbol.kind != Symbol::Kind::ArgumentDim ? 128
                       : symbol.dim == 0 ? 1
                                         : kNominalLength);
-  int64_t bytes = sizeOf(buffer.dtype);
-  for (const Expr &dim : buffer.dims) {
+  int64_t bytes = sizeOf(dtype);
+  for (const Expr &dim : dims) {
     int64_t size;
     if (!dim.evaluate(symbols, size) || size < 0 ||
         __builtin_mul_overflow(bytes, size, &bytes))
@@ -57,7 +67,48 @@ static int64_t getNominalSize(const Plan &plan, const WorkspaceBuffer &buffer) {
   return bytes;
 }
 
+void Plan::lendOutputs() {
+  std::vector<Lifetime> lifetimes = getLifetimes();
+  std::vector<size_t> firstUses = getFirstUses();
+  std::vector<int64_t> sizes;
+  for (const WorkspaceBuffer &buffer : workspace)
+    sizes.push_back(getNominalSize(*this, buffer.dtype, buffer.dims));
+  std::vector<size_t> order(workspace.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t lhs, size_t rhs) {
+    return sizes[lhs] > sizes[rhs];
+  });
+  auto isZeroed = [&](size_t index) {
+    const Step &step = steps[lifetimes[index].first];
+    return step.kind == Step::Kind::Memset;
+  };
+  for (size_t lender = 0; lender < arguments.size(); ++lender) {
+    const Argument &argument = arguments[lender];
+    if (!argument.isOutput)
+      continue;
+    int64_t size = getNominalSize(*this, argument.dtype, argument.dims);
+    std::vector<Lifetime> lent;
+    for (size_t index : order) {
+      const Lifetime &lifetime = lifetimes[index];
+      auto overlaps = [&](const Lifetime &other) {
+        return other.overlaps(lifetime);
+      };
+      if (lifetime.last >= firstUses[lender] || isZeroed(index) ||
+          workspace[index].lender != WorkspaceBuffer::kNobody ||
+          sizes[index] > size ||
+          std::any_of(lent.begin(), lent.end(), overlaps))
+        continue;
+      workspace[index].lender = static_cast<uint32_t>(lender);
+      lent.push_back(lifetime);
+    }
+  }
+}
+
 void Plan::shareWorkspace() {
+  if (std::any_of(kernels.begin(), kernels.end(), [](const Kernel &kernel) {
+        return kernel.target == Kernel::Target::CUDA;
+      }))
+    lendOutputs();
   std::vector<Lifetime> lifetimes = getLifetimes();
   std::vector<size_t> order(workspace.size());
   std::iota(order.begin(), order.end(), 0);
@@ -72,7 +123,11 @@ void Plan::shareWorkspace() {
   std::vector<Slot> slots;
   for (size_t index : order) {
     const Lifetime &lifetime = lifetimes[index];
-    int64_t bytes = getNominalSize(*this, workspace[index]);
+    const WorkspaceBuffer &buffer = workspace[index];
+    // What an output lends to takes a slot in odd calls only.
+    int64_t bytes = buffer.lender == WorkspaceBuffer::kNobody
+                        ? getNominalSize(*this, buffer.dtype, buffer.dims)
+                        : 0;
     // How much a slot grows, and then how far it is from fitting.
     auto getCost = [&](const Slot &slot) {
       return std::make_tuple(std::max<int64_t>(0, bytes - slot.bytes),

@@ -97,15 +97,22 @@ class Program:
         _library.check(_library.get().pbs_program_save(
             self._handle, os.fsencode(path)))
 
-    def workspace_size(self, *inputs, cu_seqlens_q=None, cu_seqlens_k=None):
-        """Bytes of workspace that a call with these arguments needs."""
+    def workspace_size(self, *inputs, out=None, cu_seqlens_q=None,
+                       cu_seqlens_k=None):
+        """Bytes of workspace that a call with these arguments needs.
+
+        On CUDA outputs serve as memory before they are written, unless they have
+        gaps or do not begin at a multiple of 256 bytes: of such ones say `out`.
+        """
         views = self._view(inputs)
+        if out is not None and cu_seqlens_q is None:
+            views += self._view_outputs(out)
         tensors = _tensors.pack(views)
         size = ctypes.c_size_t()
         offsets = _get_offsets(cu_seqlens_q, cu_seqlens_k)
         if offsets is None:
             status = _library.get().pbs_program_workspace_size(
-                self._handle, tensors, len(inputs), ctypes.byref(size))
+                self._handle, tensors, len(views), ctypes.byref(size))
         else:
             status = _library.get().pbs_program_packed_workspace_size(
                 self._handle, tensors, len(inputs),
@@ -200,17 +207,19 @@ class Program:
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _make_arguments(self, inputs, outputs, workspace):
-        views = self._view(inputs)
+        views = self._view(inputs) + self._view_outputs(outputs)
+        if workspace is not None:
+            workspace = _tensors.View("workspace", workspace)
+        return _tensors.Arguments(views, len(inputs), workspace)
+
+    def _view_outputs(self, outputs):
         names = [a.name for a in self.arguments if a.is_output]
         if len(outputs) != len(names):
             raise _library.InvalidArgumentError(
                 f"out: expected {len(names)} tensors ({', '.join(names)}), got "
                 f"{len(outputs)}")
-        views += [_tensors.View(f"argument '{name}'", tensor)
-                  for name, tensor in zip(names, outputs)]
-        if workspace is not None:
-            workspace = _tensors.View("workspace", workspace)
-        return _tensors.Arguments(views, len(inputs), workspace)
+        return [_tensors.View(f"argument '{name}'", tensor)
+                for name, tensor in zip(names, outputs)]
 
     def _view(self, inputs):
         arguments = self.arguments[:self._num_inputs]

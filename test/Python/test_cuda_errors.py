@@ -107,6 +107,48 @@ def test_each_failing_call_is_named(monkeypatch, fake, bundle, symbol):
     assert fake.fakeNumAllocations() == blocks
 
 
+class Place(DeviceArray):
+    """A bfloat16 tensor in memory that nobody has."""
+
+    def __init__(self, shape, strides=None, address=1 << 40):
+        # pylint: disable=super-init-not-called
+        self.shape, self.dtype = shape, "bfloat16"
+        self.address = ctypes.c_uint64(address)
+        self._describe(strides, 0)
+
+    def __del__(self):
+        pass
+
+
+def test_the_method_needs_little_beside_permuted_keys_and_values():
+    sizes = {32: (1, 32, 131072, 128), 8: (1, 8, 131072, 128)}
+    q, kv = (f"tensor<?x{heads}x?x128xbf16>" for heads in sizes)
+    program = pbs_mlir.compile(f"""
+        func.func @method(%q: {q}, %k: {kv}, %v: {kv}) -> {q} {{
+          %o, %lse = pbs.permuted_attention %q, %k, %v {{causal}}
+            : ({q}, {kv}, {kv}) -> ({q}, tensor<?x32x?xf32>)
+          return %o : {q}
+        }}""", target="compute_90a", cache=False)
+    inputs = Place(sizes[32]), Place(sizes[8]), Place(sizes[8])
+    permuted = 2 * 2 * 8 * 131072 * 128
+    least = program.workspace_size(*inputs)
+    assert permuted < least <= permuted + (16 << 20)
+    heads_last = [32 * 131072 * 128, 128, 32 * 128, 1]
+    gaps = [32 * 131072 * 256, 131072 * 256, 256, 1]
+    # What has gaps, or lies where a buffer would not, lends no memory.
+    for options, lends in ((dict(), True), (dict(strides=heads_last), True),
+                           (dict(strides=gaps), False),
+                           (dict(address=(2 << 40) + 16), False)):
+        out = Place(sizes[32], **{"address": 2 << 40, **options})
+        size = program.workspace_size(*inputs, out=(out,))
+        assert size == least if lends else size > least + (14 << 20)
+        if not lends:
+            workspace = Place((1, 1, 1, least // 2), address=3 << 40)
+            with pytest.raises(pbs_mlir.InvalidArgumentError,
+                               match=f"workspace of {size} bytes, got {least}"):
+                program(*inputs, out=(out,), workspace=workspace)
+
+
 @pytest.fixture(scope="module", name="dependent")
 def fixture_dependent(tmp_path_factory):
     """A bundle whose kernels may be launched before those in front of them end."""

@@ -66,7 +66,7 @@ TEST(Bundle, ForeignFilesAreNamed) {
             std::string::npos);
   std::string bytes = serialize(makeSampleBundle());
   bytes[8] = 99;
-  EXPECT_EQ(parseError(bytes), "expected bundle format 4, got 99");
+  EXPECT_EQ(parseError(bytes), "expected bundle format 5, got 99");
 }
 
 /// Mutations behind the checksum reach every check of the reader. None may

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Call.h"
 #include "SamplePlan.h"
 #include "pbs/Runtime/HostCode.h"
 #include "pbs/Runtime/pbs.h"
@@ -293,6 +294,74 @@ TEST(Workspace, BuffersShareWhatIsFree) {
     EXPECT_NE(slotOf(5), slotOf(i));
   }
   EXPECT_EQ(plan.verify(1), "");
+}
+
+/// On a GPU, 'a' and 'b' are used before the output z and 'c' together with it.
+static Plan makeLendingPlan() {
+  Expr one = Expr::constant(1), length = Expr::symbol(0);
+  Plan plan;
+  plan.symbols = {{Symbol::Kind::ArgumentDim, 0, 0}};
+  plan.arguments = {{"x", false, DType::F32, {length, Expr::constant(64)}},
+                    {"z", true, DType::F32, {length, Expr::constant(64)}}};
+  plan.workspace = {{"counter", DType::I32, {one}},
+                    {"a", DType::F32, {length}},
+                    {"b", DType::F32, {length}},
+                    {"c", DType::F32, {length}}};
+  Kernel kernel;
+  kernel.target = Kernel::Target::CUDA;
+  plan.kernels = {kernel};
+  auto use = [](uint32_t i) { return Binding{Binding::Kind::Workspace, i}; };
+  Binding z = {Binding::Kind::Argument, 1};
+  plan.steps = {{Step::Kind::Memset, 0, {}, {use(0)}}};
+  std::vector<std::vector<Binding>> launches = {
+      {use(0), use(1)}, {use(1), use(2)}, {use(2), use(3)}, {use(3), z}};
+  for (const std::vector<Binding> &buffers : launches)
+    plan.steps.push_back({Step::Kind::Launch, 0, {one, one, one}, buffers});
+  plan.shareWorkspace();
+  return plan;
+}
+
+TEST(Workspace, OutputsLendWhatIsNotNeededBesideThem) {
+  Plan plan = makeLendingPlan();
+  constexpr uint32_t nobody = WorkspaceBuffer::kNobody;
+  EXPECT_EQ(plan.workspace[0].lender, nobody) << "it is set to zero";
+  EXPECT_EQ(plan.workspace[1].lender, 1u);
+  EXPECT_EQ(plan.workspace[2].lender, nobody) << "it lives beside 'a'";
+  EXPECT_EQ(plan.workspace[3].lender, nobody) << "it lives beside z";
+  EXPECT_EQ(plan.verify(1), "");
+  plan.workspace[2].lender = 1;
+  EXPECT_NE(plan.verify(1).find("used at the same time"), std::string::npos);
+  plan.workspace[2].lender = 0;
+  EXPECT_NE(plan.verify(1).find("an output that is used later"),
+            std::string::npos);
+}
+
+TEST(Workspace, OnlyOutputsWithoutGapsLend) {
+  Bundle bundle;
+  bundle.plans = {{Expr::constant(1), makeLendingPlan()}};
+  alignas(256) static float memory[2][4 * 128];
+  int64_t shape[] = {4, 64}, dense[] = {64, 1}, gaps[] = {128, 1};
+  pbs_tensor tensors[2] = {{memory[0], PBS_F32, PBS_CUDA, 0, 2, shape, nullptr},
+                           {memory[1], PBS_F32, PBS_CUDA, 0, 2, shape, dense}};
+  auto resolve = [&](size_t count) {
+    Call call;
+    Status status = resolveCall(bundle, PBS_CUDA, {}, tensors, count,
+                                /*checkData=*/count == 2, call);
+    EXPECT_TRUE(status.ok()) << status.getMessage();
+    call.placeWorkspace(memory);
+    return call;
+  };
+  Call call = resolve(2);
+  int64_t bytes = call.workspaceBytes;
+  EXPECT_EQ(call.workspace[1].data, memory[1]);
+  EXPECT_EQ(resolve(1).workspaceBytes, bytes);
+  tensors[1].strides = gaps;
+  call = resolve(2);
+  EXPECT_NE(call.workspace[1].data, memory[1]);
+  EXPECT_GE(call.workspaceBytes, bytes);
+  tensors[1].strides = dense;
+  tensors[1].data = memory[1] + 4;
+  EXPECT_FALSE(resolve(2).isLent[1]);
 }
 
 TEST_F(CallTest, KernelsReportBadData) {

@@ -96,6 +96,9 @@ llvm::json::Object run::runProgram(
   });
   llvm::outs() << "first run: " << llvm::format("%.2f", first * 1e3) << " ms\n";
   figures["first_run_ms"] = first * 1e3;
+  size_t workspace = program.getWorkspaceSize(placed.get());
+  llvm::outs() << "workspace: " << workspace << " bytes\n";
+  figures["workspace_bytes"] = static_cast<int64_t>(workspace);
   if (options.repetitions > 0) {
     std::vector<double> times;
     for (unsigned i = 0; i < options.repetitions; ++i)

@@ -121,11 +121,21 @@ constexpr uint8_t kNumConstraintKinds = 3;
 /// with buffers that are not used at the same time. Slots are laid out in
 /// order, each at a multiple of kWorkspaceAlignment bytes and as large as its
 /// largest buffer.
+///
+/// An output may lend its memory to a buffer that is not needed any more when
+/// the output is first used. It does in a call in which it has no gaps, begins
+/// at a multiple of kWorkspaceAlignment and is large enough; the buffer takes
+/// nothing of its slot then.
 struct WorkspaceBuffer {
+  /// Value of `lender` if there is none.
+  static constexpr uint32_t kNobody = UINT32_MAX;
+
   std::string name;
   DType dtype = DType::F32;
   std::vector<Expr> dims;
   uint32_t slot = 0;
+  /// The argument that lends.
+  uint32_t lender = kNobody;
 };
 constexpr int64_t kWorkspaceAlignment = 256;
 
@@ -232,6 +242,13 @@ struct Plan {
   /// The lifetime of each buffer of the workspace. What holds a status or a
   /// trace lives until the end, and what no step uses for the whole plan.
   std::vector<Lifetime> getLifetimes() const;
+
+  /// The first step that uses each argument, the number of steps if none does.
+  std::vector<size_t> getFirstUses() const;
+
+  /// Lets outputs on a GPU lend their memory, largest buffers first. Those that
+  /// are set to zero have memory of their own, so that they lie side by side.
+  void lendOutputs();
 
   /// Gives every buffer of the workspace a slot: in the order of their first
   /// uses, the free one that has to grow least, or a new one. Sizes are those

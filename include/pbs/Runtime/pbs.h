@@ -124,7 +124,10 @@ PBS_API pbs_status pbs_program_output_shape(pbs_program_t program,
                                             const pbs_tensor *inputs,
                                             size_t num_inputs, size_t index,
                                             int64_t *shape);
-/** Bytes of workspace that a run with the given inputs needs. */
+/** Bytes of workspace that a run with the given inputs needs. CUDA: where an
+ * output has no gaps between its elements and begins at a multiple of 256 bytes, it
+ * serves as memory before it is written, which is what this counts on. Given all
+ * arguments, inputs and outputs, it answers for those. */
 PBS_API pbs_status pbs_program_workspace_size(pbs_program_t program,
                                               const pbs_tensor *inputs,
                                               size_t num_inputs, size_t *bytes);

@@ -12,7 +12,7 @@
 // OFF-NOT: dependent
 gpu.module @gpu {
   // CHECK: llvm.func @whole
-  // CHECK-SAME: #plan.cuda_code<@gpu::@whole dependent, grid
+  // CHECK-SAME: #plan.cuda_code<@gpu::@whole dependent
   // CHECK-NOT: ^bb
   // CHECK-NOT: global
   // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "griddepcontrol.wait;\0A\09griddepcontrol.launch_dependents;", "~{memory}"
