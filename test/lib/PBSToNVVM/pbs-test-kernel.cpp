@@ -127,7 +127,8 @@ static LogicalResult run() {
   FailureOr<mlir::pbs::KernelInfo> kernel = failure();
   if (kernelKind == "block-list") {
     kernel = mlir::pbs::buildBlockListFromIndices(builder, loc,
-                                                  "block_list_from_indices");
+                                                  "block_list_from_indices",
+                                                  /*isDependent=*/false);
   } else {
     llvm::errs() << "expected block-list or file, got " << kernelKind << "\n";
   }
