@@ -311,9 +311,10 @@ std::string pbs::emu::test::makeKernel(const AttentionCase &c,
                                        const std::string &options) {
   const char *tools = std::getenv("PBS_TOOLS");
   std::string bin = tools ? std::string(tools) + "/" : "";
-  std::string command =
-      "cat << 'EOF' | " + bin + "pbs-opt --pbs-to-nvvm='" + options + "' | " +
-      bin + "pbs-test-kernel file --emit=ptx\n" + getFunction(c) + "EOF\n";
+  std::string command = "cat << 'EOF' | " + bin +
+                        "pbs-opt --pbs-to-nvvm='query-rows=128 " + options +
+                        "' | " + bin + "pbs-test-kernel file --emit=ptx\n" +
+                        getFunction(c) + "EOF\n";
   FILE *pipe = popen(command.c_str(), "r");
   if (!pipe)
     return "";
