@@ -19,7 +19,7 @@
 // CHECK-SAME: #plan.scratch<bytes = {{.*}} zeroed>
 // A packed sequence has at most one query block that is not full.
 // CHECK: plan.kernel @packed_attention
-// CHECK-SAME: -> ((s0 * s1) * (s2 floordiv 192 + s12), s18)
+// CHECK-SAME: -> ((s0 * s1) * (s2 floordiv 128 + s12), s18)
 // CHECK: gpu.module @gpu
 // CHECK-NOT: tile.func
 // CHECK: llvm.func @sparse_attention

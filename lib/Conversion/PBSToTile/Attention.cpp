@@ -22,9 +22,9 @@ using namespace mlir::pbs;
 
 /// Keys of a key block, and rows of the query blocks of lists.
 static constexpr int64_t kBlock = 128;
-/// Rows of a query block where no list divides the queries and a head has 64
-/// elements: such a product is so short that two warpgroups do not hide their
-/// softmax behind each other's.
+/// Rows of a query block where neither a list nor sequences divide the queries
+/// and a head has 64 elements: such a product is so short that two warpgroups
+/// do not hide their softmax behind each other's.
 static constexpr int64_t kShortHeadRows = 192;
 /// Swizzle of tiles in shared memory, in bytes.
 static constexpr int64_t kSwizzle = 128;
@@ -281,7 +281,7 @@ Value AttentionWriter::writeList() {
 Value AttentionWriter::writeKeyPositions(Value key0) {
   RankedTensorType type = b.column(kBlock, b.getI32Type());
   if (!task.positions)
-        return b.add(tile::IotaOp::create(b, type), b.splat(key0, type));
+    return b.add(tile::IotaOp::create(b, type), b.splat(key0, type));
   Value read = tile::ReadOp::create(
       b, b.lane(kBlock, b.getI32Type()), b.buffer(*task.positions),
       ValueRange{batch, kvHead, key0}, b.i32(kNoPosition),
@@ -442,7 +442,7 @@ void AttentionWriter::write() {
   RankedTensorType limitType = b.acc(task.rows, kBlock, i32);
   if (task.causal || task.usesRowPosition()) {
     RankedTensorType type = b.row(task.rows, i32);
-        rowPositions = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
+    rowPositions = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
   }
   limits = task.causal ? b.broadcast(rowPositions, limitType)
                        : b.splat(b.sub(keys, b.i32(1)), limitType);
@@ -470,13 +470,6 @@ void AttentionWriter::write() {
 /// The number of the buffer that an argument of the plan.kernel is.
 static unsigned getBuffer(Value argument) {
   return cast<BlockArgument>(argument).getArgNumber();
-}
-
-/// Rows of a query block where no list divides the queries; `option` 0 chooses.
-static int64_t getRows(int64_t option, RankedTensorType query) {
-  if (option)
-    return option;
-  return query.getShape().back() == 64 ? kShortHeadRows : kBlock;
 }
 
 /// What all kinds of attention have in common; results that the kernel
@@ -525,7 +518,8 @@ std::optional<std::string> mlir::pbs::writeKernel(AttentionOp op,
   AttentionTask task = getTask(op, kernel);
   if (std::optional<std::string> reason = refuse(task, op.getQuery().getType()))
     return reason;
-  task.rows = getRows(queryRows, op.getQuery().getType());
+  int64_t headDim = op.getQuery().getType().getShape().back();
+  task.rows = queryRows ? queryRows : headDim == 64 ? kShortHeadRows : kBlock;
   task.key = getBuffer(op.getKey());
   task.value = getBuffer(op.getValue());
   AttentionWriter(task, kernel, module).write();
@@ -539,7 +533,7 @@ std::optional<std::string> mlir::pbs::writeKernel(PackedAttentionOp op,
   AttentionTask task = getTask(op, kernel);
   if (std::optional<std::string> reason = refuse(task, op.getQuery().getType()))
     return reason;
-  task.rows = getRows(queryRows, op.getQuery().getType());
+  task.rows = queryRows ? queryRows : kBlock;
   task.key = getBuffer(op.getKey());
   task.value = getBuffer(op.getValue());
   task.queryOffsets = getBuffer(op.getQueryOffsets());
