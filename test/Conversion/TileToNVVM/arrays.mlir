@@ -130,3 +130,71 @@ tile.func @place() {
   }
   tile.return
 }
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// Each block has its own part of a scratch, of which the launch makes as many as
+// there are blocks. What is kept is counted whether it has room or not.
+// CHECK-LABEL: llvm.func @keep
+// CHECK-SAME: scratch = [#plan.scratch<bytes = ()[s0, s1] -> (s1 * 1024)>]
+// CHECK: st.global.b32
+// CHECK: ld.global.b32
+// CHECK-COUNT-2: st.shared.b32
+// CHECK-NOT: st.shared.b32
+// CHECK: vote
+tile.func @keep(%out: !tile.global<?xi32>,
+                %scratch: !tile.global<?xi32> {tile.block_scratch =
+                  affine_map<()[s0, s1] -> (1024)>})
+    attributes {config = #one} {
+  %array = tile.array : !tile.array<256xi32>
+  %block = tile.block_number
+  %words = arith.constant 256 : i32
+  %part = arith.muli %block, %words : i32
+  %row = tile.iota : tensor<4xi32, #tile.wide_row>
+  %begin = tile.splat %part : i32 to tensor<4xi32, #tile.wide_row>
+  %starts = arith.addi %begin, %row : tensor<4xi32, #tile.wide_row>
+  %column = tile.iota : tensor<64xi32, #tile.wide_col>
+  %tile = tile.broadcast %column
+    : tensor<64xi32, #tile.wide_col> to tensor<4x64xi32, #tile.wide>
+  tile.array_write %tile, %scratch[%starts] : tensor<4x64xi32, #tile.wide>,
+    !tile.global<?xi32>, tensor<4xi32, #tile.wide_row>
+  tile.barrier
+  %read = tile.array_read %scratch[%starts] : !tile.global<?xi32>,
+    tensor<4xi32, #tile.wide_row> -> tensor<4x64xi32, #tile.wide>
+  %one = arith.constant dense<1> : tensor<4x64xi32, #tile.wide>
+  %isMore = arith.cmpi sgt, %read, %one : tensor<4x64xi32, #tile.wide>
+  %none = arith.constant dense<0> : tensor<4x32xi32, #tile.wide>
+  %counts = tile.array_append %read where %isMore, %array[%row] after %none
+    {limit = 1} : tensor<4x64xi32, #tile.wide>, tensor<4x64xi1, #tile.wide>,
+    !tile.array<256xi32>, tensor<4xi32, #tile.wide_row>,
+    tensor<4x32xi32, #tile.wide>
+  %most = tile.reduce max %counts {dim = 1} : tensor<4x32xi32, #tile.wide>
+    -> tensor<4xi32, #tile.wide_row>
+  %isMany = arith.cmpi sgt, %most, %row : tensor<4xi32, #tile.wide_row>
+  %any = tile.any %isMany : tensor<4xi1, #tile.wide_row>
+  scf.if %any {
+    %kept = tile.array_read %array[%row] : !tile.array<256xi32>,
+      tensor<4xi32, #tile.wide_row> -> tensor<4x32xi32, #tile.wide>
+    tile.array_write %kept, %scratch[%starts] : tensor<4x32xi32, #tile.wide>,
+      !tile.global<?xi32>, tensor<4xi32, #tile.wide_row>
+  }
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+tile.func @no_scratch(%out: !tile.global<?xi32>) attributes {config = #one} {
+  %row = tile.iota : tensor<4xi32, #tile.wide_row>
+  // expected-error@+1 {{expected global memory to be an argument with 'tile.block_scratch'}}
+  %read = tile.array_read %out[%row] : !tile.global<?xi32>,
+    tensor<4xi32, #tile.wide_row> -> tensor<4x64xi32, #tile.wide>
+  tile.return
+}
