@@ -127,6 +127,7 @@ void pbs::buildNVVMCodeStage(OpPassManager &pm, bool dependentLaunch) {
 void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse, options.denseBelow);
+  pm.addNestedPass<func::FuncOp>(createGatherProxiesPass());
   pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
   pm.addNestedPass<func::FuncOp>(createSplitPoolsPass());
   // Queries may have been pooled for more than one op.

@@ -413,6 +413,16 @@ LogicalResult KernelConverter::verifyOp() {
              << " for the CPU, got " << op->getOperand(0).getType();
   }
 
+  // Here rows are read where they are.
+  Value proxies = llvm::TypeSwitch<Operation *, Value>(op)
+                      .Case<ColumnImportanceOp, FusedPermuteKVOp, ProxyStatsOp>(
+                          [](auto proxyOp) { return proxyOp.getProxies(); })
+                      .Default([](Operation *) { return Value(); });
+  if (proxies)
+    return op->emitOpError()
+           << "expected no gathered proxy rows for the CPU, got "
+           << proxies.getType();
+
   // Split pools are for matrix units.
   if (isa<BlockScoresOp, FusedSelectBlocksOp, PoolOp, RowCoverageOp>(op)) {
     SmallVector<Type> types(op->getOperandTypes());

@@ -225,7 +225,10 @@ std::optional<std::string> mlir::pbs::writeKernel(ColumnImportanceOp op,
   unsigned stats = cast<BlockArgument>(op.getStats()).getArgNumber();
   unsigned result = *kernel.findResultBuffer(0);
   int64_t segment = task.segment;
-  KernelWriter b(kernel, module, {query, key, stats, result},
+  SmallVector<unsigned> buffers{query, key, stats, result};
+  if (task.proxies)
+    buffers.push_back(*task.proxies);
+  KernelWriter b(kernel, module, buffers,
                  {kernel.getExtent(result, 0), kernel.getExtent(result, 1),
                   kernel.getExtent(result, 2).ceilDiv(segment)});
   Value importance = b.buffer(result);

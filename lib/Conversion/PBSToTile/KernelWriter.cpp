@@ -166,16 +166,3 @@ Value KernelWriter::splat(Value scalar, RankedTensorType type) {
 Value KernelWriter::broadcast(Value source, RankedTensorType type) {
   return tile::BroadcastOp::create(*this, type, source);
 }
-
-Value KernelWriter::mean(Value rows, Value count) {
-  auto type = cast<RankedTensorType>(rows.getType());
-  int64_t numRows = type.getShape()[0], columns = type.getShape()[1];
-  Type f32 = getF32Type();
-  if (!type.getElementType().isF32())
-    rows = arith::ExtFOp::create(*this, type.clone(f32), rows);
-  Value sum = tile::ReduceOp::create(*this, lane(columns, f32),
-                                     tile::ReduceKind::Add, rows, /*dim=*/0,
-                                     /*offset=*/IntegerAttr());
-  Value number = arith::SIToFPOp::create(*this, f32, min(count, i32(numRows)));
-  return arith::DivFOp::create(*this, sum, splat(number, lane(columns, f32)));
-}

@@ -69,10 +69,6 @@ public:
   Value splat(Value scalar, RankedTensorType type);
   Value broadcast(Value source, RankedTensorType type);
 
-  /// The mean of the first `count` rows (1 or more) of a #tile.blocked whose
-  /// other rows are 0, a #tile.lane of f32.
-  Value mean(Value rows, Value count);
-
   /// The constant `value`, a scalar or a register tile.
   Value constant(TypedAttr value);
 

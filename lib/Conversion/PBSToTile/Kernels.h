@@ -13,6 +13,10 @@
 
 namespace mlir::pbs {
 
+/// Why there is no kernel with a pool, which follows.
+constexpr llvm::StringLiteral kNoPool =
+    "expected a pool with code for a GPU, such as #pbs.mean_pool, got ";
+
 /// Each writes the code of `kernel`, whose compute op is `op`, at the end of
 /// `module`, or returns why it cannot and writes nothing.
 ///
@@ -28,6 +32,8 @@ std::optional<std::string> writeKernel(FusedPermuteKVOp op,
 std::optional<std::string> writeKernel(FusedSelectBlocksOp op,
                                        plan::KernelOp kernel, Block *module,
                                        int64_t scoreWords);
+std::optional<std::string> writeKernel(GatherProxiesOp op,
+                                       plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(HeadCoverageOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(RowCoverageOp op, plan::KernelOp kernel,

@@ -57,8 +57,8 @@ struct ConvertPBSToTilePass final
                 return writeKernel(op, kernel, code.getBody(), scoreWords);
               })
               .Case<BlockScoresOp, ColumnImportanceOp, FusedPermuteKVOp,
-                    HeadCoverageOp, MergeStatsOp, PermuteKVOp, PoolOp,
-                    ProxyStatsOp, RowCoverageOp, SortSegmentsOp,
+                    GatherProxiesOp, HeadCoverageOp, MergeStatsOp, PermuteKVOp,
+                    PoolOp, ProxyStatsOp, RowCoverageOp, SortSegmentsOp,
                     SparseAttentionOp, SplitPoolOp, SplitProxyStatsOp>(
                   [&](auto op) {
                     return writeKernel(op, kernel, code.getBody());

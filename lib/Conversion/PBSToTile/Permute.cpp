@@ -162,10 +162,11 @@ void PermuteWriter::writeFacts(Value keys, const Place &at, Value positions) {
   if (buffers.ranges)
     writeRanges(at.batch, at.head, at.block, positions);
   if (buffers.pool)
-    tile::WriteOp::create(b, b.mean(keys, b.sub(numKeys, first)),
-                          b.buffer(*buffers.pool),
-                          ValueRange{at.batch, at.head, at.block, b.i32(0)},
-                          /*dim=*/IntegerAttr());
+    tile::WriteOp::create(
+        b, buffers.pooling.writePool(b, keys, b.sub(numKeys, first)),
+        b.buffer(*buffers.pool),
+        ValueRange{at.batch, at.head, at.block, b.i32(0)},
+        /*dim=*/IntegerAttr());
 }
 
 void PermuteWriter::writeBlock(const Place &at, Value positions) {
@@ -317,14 +318,15 @@ std::optional<std::string> mlir::pbs::writeKernel(FusedPermuteKVOp op,
   if (std::optional<std::string> reason =
           refusePermute(op.getKey().getType(), type.getBlock(), segment))
     return reason;
-  if (!isa<MeanPoolAttr>(op.getPool())) {
+  auto pooling = dyn_cast<TilePoolInterface>(Attribute(op.getPool()));
+  if (!pooling) {
     std::string reason;
-    llvm::raw_string_ostream(reason)
-        << "expected #pbs.mean_pool, got " << op.getPool();
+    llvm::raw_string_ostream(reason) << kNoPool << op.getPool();
     return reason;
   }
   unsigned query = getBuffer(op.getQuery()), stats = getBuffer(op.getStats());
   PermuteBuffers buffers;
+  buffers.pooling = pooling;
   buffers.key = getBuffer(op.getKey());
   buffers.value = getBuffer(op.getValue());
   buffers.permutedKey = kernel.findResultBuffer(0, 0);
@@ -338,6 +340,8 @@ std::optional<std::string> mlir::pbs::writeKernel(FusedPermuteKVOp op,
   SmallVector<unsigned> all = buffers.getAll();
   all.push_back(query);
   all.push_back(stats);
+  if (task.proxies)
+    all.push_back(*task.proxies);
   if (importance)
     all.push_back(*importance);
   KernelWriter b(kernel, module, all,

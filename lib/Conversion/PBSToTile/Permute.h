@@ -9,12 +9,15 @@
 #define PBS_LIB_CONVERSION_PBSTOTILE_PERMUTE_H
 
 #include "KernelWriter.h"
+#include "pbs/Conversion/PBSToTile/Policies.h"
 
 namespace mlir::pbs {
 
 /// Buffers of a kernel that permutes: what the kernel does not give is not
 /// written.
 struct PermuteBuffers {
+  /// How keys are pooled, if they are.
+  TilePoolInterface pooling;
   unsigned key, value;
   std::optional<unsigned> permutedKey, permutedValue, positions, ranges, pool;
 

@@ -7,6 +7,7 @@
 
 #include "KernelWriter.h"
 #include "Kernels.h"
+#include "pbs/Conversion/PBSToTile/Policies.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -37,8 +38,8 @@ static std::optional<std::string> refuse(PoolOp op) {
   llvm::raw_string_ostream stream(reason);
   int64_t headDim = op.getSource().getType().getShape().back();
   int64_t block = op.getBlock();
-  if (!isa<MeanPoolAttr>(op.getPool()))
-    stream << "expected #pbs.mean_pool, got " << op.getPool();
+  if (!isa<TilePoolInterface>(Attribute(op.getPool())))
+    stream << kNoPool << op.getPool();
   else if (headDim != 64 && headDim != 128)
     stream << "expected a head dimension of 64 or 128, got " << headDim;
   else if (block % kRowMultiple != 0 || block > kMaxRows)
@@ -76,11 +77,12 @@ mlir::pbs::writeKernel(PoolOp op, plan::KernelOp kernel, Block *module) {
       b, b.blocked(block, headDim, type.getElementType(), vector), source,
       ValueRange{batch, head, row0, zero}, /*other=*/Value(),
       /*dim=*/IntegerAttr());
-  Value mean = b.mean(rows, b.sub(numRows, row0));
+  Value pool = cast<TilePoolInterface>(Attribute(op.getPool()))
+                   .writePool(b, rows, b.sub(numRows, row0));
   if (op.getResult().getType().getElementType().isBF16())
-    writePairs(b, mean, result, {batch, head, at}, headDim);
+    writePairs(b, pool, result, {batch, head, at}, headDim);
   else
-    tile::WriteOp::create(b, mean, result, ValueRange{batch, head, at, zero},
+    tile::WriteOp::create(b, pool, result, ValueRange{batch, head, at, zero},
                           /*dim=*/IntegerAttr());
   return std::nullopt;
 }

@@ -25,7 +25,10 @@ struct ProxyTask {
       : query(op.getQuery().getType()), proxy(op.getProxy()),
         sharing(op.getSharing()), segment(segment),
         scale(op.getScale() ? op.getScale()->convertToDouble()
-                            : 1 / std::sqrt(double(query.getShape().back()))) {}
+                            : 1 / std::sqrt(double(query.getShape().back()))) {
+    if (Value rows = op.getProxies())
+      proxies = cast<BlockArgument>(rows).getArgNumber();
+  }
 
   /// Why there is no kernel for it.
   std::optional<std::string> refuse() const;
@@ -38,6 +41,9 @@ struct ProxyTask {
   SharingAttrInterface sharing;
   int64_t segment;
   double scale;
+  /// Where proxy rows lie one after the other; otherwise they are the last
+  /// ones.
+  std::optional<unsigned> proxies;
 };
 
 /// Writes products of proxy rows and keys.
@@ -59,7 +65,8 @@ public:
 
   KernelWriter &b;
   const ProxyTask &task;
-  Value query, key;
+  /// `rows` has the proxy rows, from `firstRow` on.
+  Value query, key, rows;
   /// Query rows, and the proxy rows among them.
   Value numQueries, numRows, firstRow;
   /// Key blocks of complete segments.

@@ -27,14 +27,15 @@ std::optional<std::string> ProxyTask::refuse() const {
   llvm::raw_string_ostream stream(reason);
   int64_t headDim = query.getShape().back();
   Type element = query.getElementType();
-  auto last = dyn_cast<LastRowsAttr>(proxy);
   if (!element.isF16() && !element.isBF16())
     stream << "expected f16 or bf16, got " << element;
   else if (headDim != 64 && headDim != 128)
     stream << "expected a head dimension of 64 or 128, got " << headDim;
-  else if (!last || last.getCount() > kTileRows)
-    stream << "expected #pbs.last_rows of at most " << kTileRows
-           << " rows, got " << proxy;
+  else if (getMaxRows() > kTileRows)
+    stream << "expected at most " << kTileRows << " proxy rows, got " << proxy;
+  else if (!proxies && !proxy.areLastRows())
+    stream << "expected gathered proxy rows (pbs-gather-proxies), got none of "
+           << proxy;
   else if (segment % kTileRows != 0)
     stream << "expected a segment of a multiple of " << kTileRows
            << " keys, got " << segment;
@@ -48,7 +49,8 @@ ProxyWriter::ProxyWriter(KernelWriter &b, const ProxyTask &task, Value query,
     : b(b), task(task), query(query), key(key), scoreType(scoreType) {
   numQueries = b.dim(query, 2);
   numRows = b.min(b.i32(task.getMaxRows()), numQueries);
-  firstRow = b.sub(numQueries, numRows);
+  rows = task.proxies ? b.buffer(*task.proxies) : query;
+  firstRow = task.proxies ? b.i32(0) : b.sub(numQueries, numRows);
   keyBlocks = b.mul(b.div(b.dim(key, 2), b.i32(task.segment)),
                     b.i32(task.segment / kTileRows));
   averaged = b.div(b.dim(query, 1), numStats);
@@ -78,7 +80,7 @@ Value ProxyWriter::loadKeys(Value batch, Value head, Value first,
 
 Value ProxyWriter::loadRows(Value batch, Value head, Value first,
                             int64_t size) {
-  return load(query, batch, head, b.add(firstRow, first), size);
+  return load(rows, batch, head, b.add(firstRow, first), size);
 }
 
 Value ProxyWriter::writeOffset(Value maxima) {
@@ -107,6 +109,13 @@ private:
     return proxy->loadRows(batch, queryHead, b.i32(0), kTileRows);
   }
 
+  static SmallVector<unsigned> getBuffers(const ProxyTask &task, unsigned query,
+                                          unsigned key, unsigned result) {
+    SmallVector<unsigned> buffers{query, key, result};
+    if (task.proxies)
+      buffers.push_back(*task.proxies);
+    return buffers;
+  }
   static SmallVector<AffineExpr> getItems(plan::KernelOp kernel,
                                           unsigned stats) {
     return {kernel.getExtent(stats, 0), kernel.getExtent(stats, 1)};
@@ -125,7 +134,7 @@ StatsWriter::StatsWriter(const ProxyTask &task, int64_t splits,
                          unsigned queryBuffer, unsigned keyBuffer,
                          plan::KernelOp kernel, Block *module)
     : task(task), splits(splits), resultBuffer(*kernel.findResultBuffer(0)),
-      b(kernel, module, {queryBuffer, keyBuffer, resultBuffer},
+      b(kernel, module, getBuffers(task, queryBuffer, keyBuffer, resultBuffer),
         getItems(kernel, resultBuffer)) {
   result = b.buffer(resultBuffer);
   Value numStats = b.div(b.dim(result, 1), b.i32(splits));

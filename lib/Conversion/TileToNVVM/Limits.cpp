@@ -112,9 +112,10 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
            << "expected a layout of the tile dialect, got " << tensor;
   Type element = tensor.getElementType();
   if (!element.isF32() && !element.isF16() && !element.isBF16() &&
-      !element.isInteger(32) && !element.isInteger(16) && !element.isInteger(1))
+      !element.isInteger(64) && !element.isInteger(32) &&
+      !element.isInteger(16) && !element.isInteger(1))
     return op->emitOpError()
-           << "expected elements of f32, f16, bf16, i32, i16 or i1, got "
+           << "expected elements of f32, f16, bf16, i64, i32, i16 or i1, got "
            << tensor;
   int64_t rows = tensor.getShape()[0];
   if (isa<AccAttr, QuadAttr, RowAttr>(layout)) {

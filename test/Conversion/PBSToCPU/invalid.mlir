@@ -92,3 +92,13 @@ plan.kernel @split_scores(%qp: tensor<1x4x?x128xbf16>, %kp: tensor<1x2x?x128xbf1
     : (tensor<1x4x?x128xbf16>, tensor<1x2x?x128xbf16>) -> tensor<1x4x?x?xf32>
   plan.return %s : tensor<1x4x?x?xf32>
 }
+
+// -----
+
+plan.kernel @gathered_proxies(%q: tensor<1x4x?x64xf32>, %k: tensor<1x2x?x64xf32>,
+                              %p: tensor<1x4x64x64xf32>) -> tensor<1x4x64x2xf32> {
+  // expected-error@+1 {{expected no gathered proxy rows for the CPU, got 'tensor<1x4x64x64xf32>'}}
+  %st = pbs.proxy_stats %q, %k, %p {proxy = #pbs.strided_rows<64>}
+    : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x4x64x64xf32>) -> tensor<1x4x64x2xf32>
+  plan.return %st : tensor<1x4x64x2xf32>
+}

@@ -82,7 +82,7 @@ plan.kernel @long_segment(%i: tensor<1x2x?xf32>) -> tensor<1x2x?xi32> {
 
 plan.kernel @strided_proxy(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>)
     -> tensor<1x4x128x2xf32> {
-  // expected-remark@+1 {{not written down as tiles: expected #pbs.last_rows of at most 128 rows, got #pbs.strided_rows<128>}}
+  // expected-remark@+1 {{not written down as tiles: expected gathered proxy rows (pbs-gather-proxies), got none of #pbs.strided_rows<128>}}
   %s = pbs.proxy_stats %q, %k {proxy = #pbs.strided_rows<128>}
     : (tensor<1x4x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x4x128x2xf32>
   plan.return %s : tensor<1x4x128x2xf32>
@@ -134,4 +134,23 @@ plan.kernel @coverage(%qp: tensor<1x4x?x64xf32>, %kp: tensor<1x2x?x64xf32>,
        !pbs.block_list<1x4x?x?, block = 128x128, segment = 256>)
     -> tensor<1x4x?x4xf32>
   plan.return %rows : tensor<1x4x?x4xf32>
+}
+
+// -----
+
+plan.kernel @many_proxies(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x2x?x64xbf16>)
+    -> tensor<1x4x200x2xf32> {
+  // expected-remark@+1 {{not written down as tiles: expected at most 128 proxy rows, got #pbs.last_rows<200>}}
+  %s = pbs.proxy_stats %q, %k {proxy = #pbs.last_rows<200>}
+    : (tensor<1x4x?x64xbf16>, tensor<1x2x?x64xbf16>) -> tensor<1x4x200x2xf32>
+  plan.return %s : tensor<1x4x200x2xf32>
+}
+
+// -----
+
+plan.kernel @gathered_f32(%q: tensor<1x4x?x64xf32>) -> tensor<1x4x8x64xf32> {
+  // expected-remark@+1 {{not written down as tiles: expected f16 or bf16, got f32}}
+  %r = pbs.gather_proxies %q {proxy = #pbs.strided_rows<8>}
+    : (tensor<1x4x?x64xf32>) -> tensor<1x4x8x64xf32>
+  plan.return %r : tensor<1x4x8x64xf32>
 }

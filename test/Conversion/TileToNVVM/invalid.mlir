@@ -355,7 +355,7 @@ tile.func @part_of_columns(%o: !tile.global<?x?x?x128xbf16>)
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
 tile.func @elements() attributes {config = #one, shared_bytes = 0 : i64} {
-  // expected-error @+1 {{expected elements of f32, f16, bf16, i32, i16 or i1, got 'tensor<64xindex, #tile.row>'}}
+  // expected-error @+1 {{expected elements of f32, f16, bf16, i64, i32, i16 or i1, got 'tensor<64xindex, #tile.row>'}}
   %t = arith.constant dense<1> : tensor<64xindex, #tile.row>
   tile.return
 }

@@ -176,3 +176,23 @@ tile.func @rows(%o: !tile.global<?x?x?x128xbf16>, %l: !tile.global<?x?x?xf32>)
     : tensor<128xf32, #tile.row>, !tile.global<?x?x?xf32>
   tile.return
 }
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// A tile that is inside whatever the sizes are is written without a condition.
+// CHECK-LABEL: llvm.func @inside
+// CHECK: nvvm.inline_ptx "st.global.v4.b32 [$0], {$1, $2, $3, $4};"
+// CHECK-NOT: predicate
+// CHECK: llvm.return
+tile.func @inside(%out: !tile.global<64x64xbf16>) attributes {config = #one} {
+  %z = arith.constant 0 : i32
+  %zeros = arith.constant dense<0.0>
+    : tensor<64x64xbf16, #tile.blocked<vector = 8>>
+  tile.write %zeros, %out[%z, %z]
+    : tensor<64x64xbf16, #tile.blocked<vector = 8>>, !tile.global<64x64xbf16>
+  tile.return
+}

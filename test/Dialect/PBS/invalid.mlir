@@ -647,3 +647,30 @@ func.func @coverage_values(%rows: tensor<1x4x?x3xf32>) {
     : (tensor<1x4x?x3xf32>) -> (tensor<1x4x1xf32>, tensor<1x4x1xf32>)
   return
 }
+
+// -----
+
+func.func @proxies_of_another_number(%q: tensor<1x4x?x64xf32>, %k: tensor<1x2x?x64xf32>, %p: tensor<1x4x32x64xf32>) {
+  // expected-error@+1 {{expected as many proxy rows as the proxy has, got 32 and 64}}
+  %st = pbs.proxy_stats %q, %k, %p {proxy = #pbs.strided_rows<64>}
+    : (tensor<1x4x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x4x32x64xf32>) -> tensor<1x4x64x2xf32>
+  return
+}
+
+// -----
+
+func.func @proxies_of_another_type(%q: tensor<1x4x?x64xf16>, %k: tensor<1x2x?x64xf16>, %p: tensor<1x4x64x64xf32>) {
+  // expected-error@+1 {{expected one element type, got 'f16' and 'f32'}}
+  %st = pbs.proxy_stats %q, %k, %p {proxy = #pbs.strided_rows<64>}
+    : (tensor<1x4x?x64xf16>, tensor<1x2x?x64xf16>, tensor<1x4x64x64xf32>) -> tensor<1x4x64x2xf32>
+  return
+}
+
+// -----
+
+func.func @gathered_rows(%q: tensor<1x4x?x64xf16>) {
+  // expected-error@+1 {{expected dimension 2 of result 0 to be 64, got 32}}
+  %p = pbs.gather_proxies %q {proxy = #pbs.strided_rows<64>}
+    : (tensor<1x4x?x64xf16>) -> tensor<1x4x32x64xf16>
+  return
+}

@@ -16,6 +16,7 @@ using pbs::reference::checkSelection;
 using pbs::reference::DType;
 using pbs::reference::Inputs;
 using pbs::reference::Problem;
+using pbs::reference::Proxy;
 using pbs::reference::Sharing;
 using pbs::reference::StopRule;
 
@@ -125,6 +126,34 @@ TEST(GPUMethod, Policies) {
   expectChanged([](Problem &p) { p.segment = 512; });
 }
 
+/// More and fewer queries than proxy rows; chunks of a prefill, groups.
+TEST(GPUMethod, ProxyRowsThatAreApart) {
+  auto expectChanged = [](auto change) {
+    Problem problem = makeProblem(4, 2, 64);
+    problem.proxyRows = 48;
+    change(problem);
+    expectRightSizes(problem, {{1, 300, 700}, {2, 31, 600}, {1, 0, 300}});
+  };
+  expectChanged([](Problem &p) { p.proxy = Proxy::StridedRows; });
+  expectChanged([](Problem &p) {
+    p.proxy = Proxy::RandomRows;
+    p.proxySeed = 42;
+  });
+  expectChanged([](Problem &p) {
+    p.proxy = Proxy::RandomRows;
+    p.proxySeed = -1;
+    p.proxyRows = 128;
+    p.headDim = 128;
+    p.causal = false;
+    p.sharing = Sharing::AverageQuery;
+  });
+  expectChanged([](Problem &p) {
+    p.proxy = Proxy::StridedRows;
+    p.dtype = DType::F16;
+    p.sharing = Sharing::PerQueryHead;
+  });
+}
+
 /// What debug outputs need is not there in a program without them.
 TEST(GPUMethod, OutputAlone) {
   for (double threshold : {1.0, 0.5}) {
@@ -203,6 +232,18 @@ TEST(GPUMethod, OneKeyWithAllTheMass) {
   expectRight(problem, inputs, runAll(program.get(), problem, inputs));
 }
 
+/// One more and one less than a multiple of block and segment, and as many.
+TEST(GPUMethod, AroundMultiples) {
+  std::vector<std::vector<int64_t>> sizes;
+  for (int64_t multiple : {128, 256, 384, 512})
+    for (int64_t numKeys : {multiple - 1, multiple, multiple + 1})
+      sizes.push_back({1, numKeys, numKeys});
+  // Chunks whose blocks lie across those of the keys.
+  for (int64_t numKeys : {639, 640, 641})
+    sizes.push_back({1, 129, numKeys});
+  expectRightSizes(makeProblem(2, 1, 64), sizes);
+}
+
 TEST(GPUMethod, NaN) {
   Problem problem = withSizes(makeProblem(2, 1, 64), 1, 300, 1100);
   Program program = compileAll(problem);
@@ -226,6 +267,44 @@ TEST(GPUMethod, Infinity) {
   Check check =
       checkSelection(problem, outputs.positions, outputs.scores, outputs.list);
   EXPECT_TRUE(check.ok) << check.message;
+}
+
+TEST(GPUMethod, NaNInAllThatIsAsked) {
+  Problem problem = withSizes(makeProblem(2, 1, 64), 1, 300, 1100);
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  // A proxy row: no importance is a number, and keys stay in order.
+  Inputs inputs = makeNormal(problem, 6);
+  inputs.q[(2 * 300 - 5) * 64 + 3] = NAN;
+  expectRight(problem, inputs, runAll(program.get(), problem, inputs));
+  // All queries, and all keys.
+  for (bool isQuery : {true, false}) {
+    inputs = makeNormal(problem, 7);
+    for (float &value : isQuery ? inputs.q : inputs.k)
+      value = NAN;
+    expectRight(problem, inputs, runAll(program.get(), problem, inputs));
+  }
+}
+
+/// A value that is not finite is in the output of the rows that see it, and the
+/// positions and the list do not know of it.
+TEST(GPUMethod, ValuesThatAreNotFinite) {
+  Problem problem = withSizes(makeProblem(2, 1, 64), 1, 300, 1100);
+  problem.threshold = 1;
+  problem.causal = false;
+  Program program = compileAll(problem);
+  ASSERT_TRUE(program);
+  for (float special : {float(NAN), float(INFINITY), float(-INFINITY)}) {
+    Inputs inputs = makeNormal(problem, 9);
+    Outputs usual = runAll(program.get(), problem, inputs);
+    inputs.v[700 * 64 + 7] = special;
+    inputs.v[1099 * 64 + 9] = special;
+    Outputs outputs = runAll(program.get(), problem, inputs);
+    expectRight(problem, inputs, outputs);
+    EXPECT_EQ(usual.positions, outputs.positions);
+    EXPECT_EQ(usual.list, outputs.list);
+    EXPECT_EQ(usual.lse, outputs.lse);
+  }
 }
 
 TEST(GPUMethod, SameBitsTwice) {

@@ -51,4 +51,24 @@ def Outside_NoSetCodeAttr
   let summary = "A forced set without code for any target";
 }
 
+def Outside_FirstRowsAttr : Outside_Attr<"FirstRows", "first_rows", PBS_Proxy> {
+  let summary = "The first query rows";
+  let parameters = (ins "int64_t":$count);
+  let assemblyFormat = "`<` $count `>`";
+}
+
+def Outside_NoProxyCodeAttr
+    : Outside_Attr<"NoProxyCode", "no_proxy_code", PBS_Proxy> {
+  let summary = "A proxy without code for any target";
+}
+
+def Outside_SumPoolAttr : Outside_Attr<"SumPool", "sum_pool", PBS_Pool> {
+  let summary = "The sum of the rows of a block";
+}
+
+def Outside_NoPoolCodeAttr
+    : Outside_Attr<"NoPoolCode", "no_pool_code", PBS_Pool> {
+  let summary = "A pool without code for any target";
+}
+
 #endif // PBS_TEST_LIB_POLICIES_OUTSIDE_TD

@@ -5,12 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
 #include "pbs/Conversion/PBSToTile/Policies.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
+#include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Pipelines/Pipelines.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -38,6 +40,10 @@ bool ExactlyAttr::isRowLocal() const { return true; }
 bool NoCodeAttr::isRowLocal() const { return true; }
 bool WholeAttr::coversOwnSegments() const { return true; }
 bool NoSetCodeAttr::coversOwnSegments() const { return true; }
+int64_t FirstRowsAttr::getMaxRows() const { return getCount(); }
+int64_t NoProxyCodeAttr::getMaxRows() const { return 128; }
+bool SumPoolAttr::isOrderInvariant() const { return true; }
+bool NoPoolCodeAttr::isOrderInvariant() const { return true; }
 
 namespace {
 
@@ -66,6 +72,26 @@ struct WholeModel
   bool listsInvisibleOwnBlocks(Attribute) const { return true; }
 };
 
+struct FirstRowsModel
+    : TileProxyInterface::ExternalModel<FirstRowsModel, FirstRowsAttr> {
+  Value writeRows(Attribute, ImplicitLocOpBuilder &, Value numbers, Value,
+                  Value) const {
+    return numbers;
+  }
+};
+
+struct SumPoolModel
+    : TilePoolInterface::ExternalModel<SumPoolModel, SumPoolAttr> {
+  Value writePool(Attribute, ImplicitLocOpBuilder &b, Value rows, Value) const {
+    auto type = cast<RankedTensorType>(rows.getType());
+    auto lane = RankedTensorType::get({type.getShape()[1]}, b.getF32Type(),
+                                      tile::LaneAttr::get(b.getContext()));
+    rows = arith::ExtFOp::create(b, type.clone(b.getF32Type()), rows);
+    return tile::ReduceOp::create(b, lane, tile::ReduceKind::Add, rows,
+                                  /*dim=*/0, /*offset=*/IntegerAttr());
+  }
+};
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -77,7 +103,9 @@ int main(int argc, char **argv) {
   registry.insert<OutsideDialect>();
   registry.addExtension(+[](MLIRContext *context, OutsideDialect *) {
     ExactlyAttr::attachInterface<ExactlyModel>(*context);
+    FirstRowsAttr::attachInterface<FirstRowsModel>(*context);
     PercentAttr::attachInterface<PercentModel>(*context);
+    SumPoolAttr::attachInterface<SumPoolModel>(*context);
     WholeAttr::attachInterface<WholeModel>(*context);
   });
   return asMainReturnCode(MlirOptMain(

@@ -9,6 +9,7 @@
 #define PBS_CONVERSION_PBSTOTILE_POLICIES_H
 
 #include "mlir/IR/Attributes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace mlir {
 class DialectRegistry;

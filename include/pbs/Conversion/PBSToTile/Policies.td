@@ -42,4 +42,36 @@ def PBS_TileForcedSet : PBS_TilePolicy<"TileForcedSetInterface"> {
   ];
 }
 
+def PBS_TileProxy : PBS_TilePolicy<"TileProxyInterface"> {
+  let description = [{
+    A choice of proxy rows that are gathered (`pbs.gather_proxies`). The last rows
+    need not be: for a proxy that says it is them nobody asks.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      The query rows that are the proxy rows of the numbers `numbers`, of `count`,
+      which is the smaller one of the policy's number of rows and `numQueries`; both
+      are at least 1. All are register tiles of i32 of one type, and so is the
+      result, written with ops of arith. Numbers from `count` on may give
+      anything, but must not divide by 0.
+    }], "::mlir::Value", "writeRows",
+      (ins "::mlir::ImplicitLocOpBuilder &":$b, "::mlir::Value":$numbers,
+           "::mlir::Value":$count, "::mlir::Value":$numQueries)>,
+  ];
+}
+
+def PBS_TilePool : PBS_TilePolicy<"TilePoolInterface"> {
+  let description = [{ A pool of the rows of a block. }];
+  let methods = [
+    InterfaceMethod<[{
+      The pool, a `#tile.lane` of f32 with an element for each column, of the first
+      `count` rows of `rows`, a `#tile.blocked` of the element type of what is
+      pooled. `count` is an i32 of at least 1, which may be more than there are
+      rows; all other rows are 0.
+    }], "::mlir::Value", "writePool",
+      (ins "::mlir::ImplicitLocOpBuilder &":$b, "::mlir::Value":$rows,
+           "::mlir::Value":$count)>,
+  ];
+}
+
 #endif // PBS_CONVERSION_PBSTOTILE_POLICIES_TD

@@ -106,6 +106,20 @@ public:
     equal(stats[3], expected[3], "statistics of 2 values");
   }
 
+  /// Gathered proxy rows, if there are any, against queries.
+  void proxies(ArrayRef<SymbolicShape> operands, size_t number,
+               ProxyAttrInterface proxy) {
+    if (operands.size() <= number)
+      return;
+    const SymbolicShape &rows = operands[number], &query = operands[0];
+    equal(rows[0], query[0], "proxy rows of the batch size of the queries");
+    equal(rows[1], query[1], "proxy rows of each query head");
+    equal(rows[2],
+          getAffineConstantExpr(proxy.getMaxRows(), query[0].getContext()),
+          "as many proxy rows as the proxy has");
+    equal(rows[3], query[3], "proxy rows of the head dimension of the queries");
+  }
+
 private:
   SmallVectorImpl<ShapeConstraint> &constraints;
 };
@@ -199,7 +213,9 @@ void ProxyStatsOp::inferSymbolicShapes(
 void ProxyStatsOp::getShapeConstraints(
     ArrayRef<SymbolicShape> operands,
     SmallVectorImpl<ShapeConstraint> &constraints) {
-  Rules(constraints).queryAndKey(operands[0], operands[1]);
+  Rules rules(constraints);
+  rules.queryAndKey(operands[0], operands[1]);
+  rules.proxies(operands, 2, getProxy());
 }
 
 void SplitPoolOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,
@@ -223,8 +239,20 @@ void SplitProxyStatsOp::inferSymbolicShapes(
 void SplitProxyStatsOp::getShapeConstraints(
     ArrayRef<SymbolicShape> operands,
     SmallVectorImpl<ShapeConstraint> &constraints) {
-  Rules(constraints).queryAndKey(operands[0], operands[1]);
+  Rules rules(constraints);
+  rules.queryAndKey(operands[0], operands[1]);
+  rules.proxies(operands, 2, getProxy());
 }
+
+void GatherProxiesOp::inferSymbolicShapes(
+    ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
+  const SymbolicShape &query = operands[0];
+  results.push_back({query[0], query[1],
+                     constant(getProxy().getMaxRows(), query[0]), query[3]});
+}
+
+void GatherProxiesOp::getShapeConstraints(ArrayRef<SymbolicShape>,
+                                          SmallVectorImpl<ShapeConstraint> &) {}
 
 void MergeStatsOp::inferSymbolicShapes(
     ArrayRef<SymbolicShape> operands, SmallVectorImpl<SymbolicShape> &results) {
@@ -255,6 +283,7 @@ void ColumnImportanceOp::getShapeConstraints(
   rules.queryAndKey(operands[0], operands[1]);
   rules.stats(operands[2],
               inferStats(operands[0], operands[1], getProxy(), getSharing()));
+  rules.proxies(operands, 3, getProxy());
 }
 
 void SortSegmentsOp::inferSymbolicShapes(
@@ -298,6 +327,7 @@ void FusedPermuteKVOp::getShapeConstraints(
   rules.keyAndValue(operands[1], operands[2]);
   rules.stats(operands[3],
               inferStats(operands[0], operands[1], getProxy(), getSharing()));
+  rules.proxies(operands, 4, getProxy());
 }
 
 void PoolOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,

@@ -149,6 +149,18 @@ static LogicalResult verifyAttention(SymbolicShapeOpInterface op, Value query,
   return verifyShapes(op);
 }
 
+/// Queries, keys and perhaps gathered proxy rows.
+template <typename OpT>
+static LogicalResult verifyProxyOp(OpT op) {
+  SmallVector<Type> others{op.getKey().getType()};
+  if (op.getProxies())
+    others.push_back(op.getProxies().getType());
+  return failure(
+      failed(verifyElementTypes(op, op.getQuery().getType(), others)) ||
+      failed(verifyHeadDim(op, op.getQuery().getType())) ||
+      failed(verifyScale(op, op.getScale())) || failed(verifyShapes(op)));
+}
+
 //===----------------------------------------------------------------------===//
 // The method
 //===----------------------------------------------------------------------===//
@@ -172,31 +184,13 @@ LogicalResult PermutedAttentionOp::verify() {
                          getScale());
 }
 
-LogicalResult ProxyStatsOp::verify() {
-  return failure(failed(verifyElementTypes(*this, getQuery().getType(),
-                                           getKey().getType())) ||
-                 failed(verifyHeadDim(*this, getQuery().getType())) ||
-                 failed(verifyScale(*this, getScale())) ||
-                 failed(verifyShapes(*this)));
-}
+LogicalResult ProxyStatsOp::verify() { return verifyProxyOp(*this); }
 
-LogicalResult SplitProxyStatsOp::verify() {
-  return failure(failed(verifyElementTypes(*this, getQuery().getType(),
-                                           getKey().getType())) ||
-                 failed(verifyHeadDim(*this, getQuery().getType())) ||
-                 failed(verifyScale(*this, getScale())) ||
-                 failed(verifyShapes(*this)));
-}
+LogicalResult SplitProxyStatsOp::verify() { return verifyProxyOp(*this); }
 
 LogicalResult MergeStatsOp::verify() { return verifyShapes(*this); }
 
-LogicalResult ColumnImportanceOp::verify() {
-  return failure(failed(verifyElementTypes(*this, getQuery().getType(),
-                                           getKey().getType())) ||
-                 failed(verifyHeadDim(*this, getQuery().getType())) ||
-                 failed(verifyScale(*this, getScale())) ||
-                 failed(verifyShapes(*this)));
-}
+LogicalResult ColumnImportanceOp::verify() { return verifyProxyOp(*this); }
 
 LogicalResult SortSegmentsOp::verify() { return verifyShapes(*this); }
 
@@ -211,12 +205,17 @@ LogicalResult PermuteKVOp::verify() {
 }
 
 LogicalResult FusedPermuteKVOp::verify() {
-  return failure(
-      failed(verifyElementTypes(
-          *this, getQuery().getType(),
-          {getKey().getType(), getValue().getType(), getKv().getType()})) ||
-      failed(verifyHeadDim(*this, getQuery().getType())) ||
-      failed(verifyScale(*this, getScale())) || failed(verifyShapes(*this)));
+  if (failed(verifyElementTypes(*this, getQuery().getType(),
+                                {getValue().getType(), getKv().getType()})))
+    return failure();
+  return verifyProxyOp(*this);
+}
+
+LogicalResult GatherProxiesOp::verify() {
+  return failure(failed(verifyElementTypes(*this, getQuery().getType(),
+                                           getProxies().getType())) ||
+                 failed(verifyHeadDim(*this, getQuery().getType())) ||
+                 failed(verifyShapes(*this)));
 }
 
 LogicalResult PoolOp::verify() {
@@ -246,9 +245,8 @@ LogicalResult SelectBlocksOp::verify() {
 
 LogicalResult FusedSelectBlocksOp::verify() {
   auto kv = cast<PermutedKVType>(getKv().getType());
-  if (getQueryPool() &&
-      failed(verifyElementTypes(*this, getKeyPool().getType(),
-                                getQueryPool().getType())))
+  if (getQueryPool() && failed(verifyElementTypes(*this, getKeyPool().getType(),
+                                                  getQueryPool().getType())))
     return failure();
   return failure(failed(verifyElementTypes(*this, getQuery().getType(), kv)) ||
                  failed(verifyListFor(

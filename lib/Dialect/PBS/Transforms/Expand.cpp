@@ -86,12 +86,12 @@ private:
     Value stats = ProxyStatsOp::create(
         builder, loc,
         f32({dim(query, 0), proxyHeads, op.getProxy().getMaxRows(), 2}),
-        op.getQuery(), op.getKey(), op.getScaleAttr(), op.getSegmentAttr(),
-        op.getProxy(), sharing);
+        op.getQuery(), op.getKey(), /*proxies=*/Value(), op.getScaleAttr(),
+        op.getSegmentAttr(), op.getProxy(), sharing);
     Value importance = ColumnImportanceOp::create(
         builder, loc, f32({dim(query, 0), heads, dim(key, 2)}), op.getQuery(),
-        op.getKey(), stats, op.getScaleAttr(), op.getSegmentAttr(),
-        op.getProxy(), sharing);
+        op.getKey(), stats, /*proxies=*/Value(), op.getScaleAttr(),
+        op.getSegmentAttr(), op.getProxy(), sharing);
     auto permutationType = PermutationType::get(
         op.getContext(), {dim(key, 0), heads, dim(key, 2)}, op.getSegment());
     Value permutation =

@@ -105,8 +105,8 @@ static void fuse(const Candidate &candidate, ArrayRef<PoolOp> pools,
       builder, permute.getLoc(),
       TypeRange{kvType, poolType, importance.getImportance().getType()},
       importance.getQuery(), permute.getKey(), permute.getValue(),
-      importance.getStats(), importance.getScaleAttr(), importance.getProxy(),
-      importance.getSharing(), pool);
+      importance.getStats(), importance.getProxies(), importance.getScaleAttr(),
+      importance.getProxy(), importance.getSharing(), pool);
 
   for (PoolOp op : pools) {
     op->replaceAllUsesWith(ValueRange{fused.getKeyPool()});

@@ -84,9 +84,8 @@ static void fuse(const Candidate &candidate) {
       builder, select.getLoc(),
       TypeRange{select.getList().getType(), scores.getScores().getType()},
       select.getQuery(), scores.getKeyPool(), select.getKv(),
-      /*query_pool=*/Value(),
-      scores.getScaleAttr(), queryPool.getPool(), select.getSelect(),
-      select.getForced());
+      /*query_pool=*/Value(), scores.getScaleAttr(), queryPool.getPool(),
+      select.getSelect(), select.getForced());
   select->replaceAllUsesWith(ValueRange{fused.getList()});
   select->erase();
   scores->erase();

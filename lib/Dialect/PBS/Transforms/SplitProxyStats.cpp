@@ -57,8 +57,8 @@ private:
       shape[1] *= splits;
     auto parts = SplitProxyStatsOp::create(
         builder, op.getLoc(), type.clone(shape), op.getQuery(), op.getKey(),
-        op.getScaleAttr(), splits, op.getSegment(), op.getProxy(),
-        op.getSharing());
+        op.getProxies(), op.getScaleAttr(), splits, op.getSegment(),
+        op.getProxy(), op.getSharing());
     auto merged = MergeStatsOp::create(builder, op.getLoc(), type,
                                        parts.getParts(), splits);
     op.replaceAllUsesWith(merged.getStats());

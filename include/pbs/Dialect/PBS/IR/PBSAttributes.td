@@ -96,6 +96,9 @@ def PBS_LastRowsAttr : PBS_ProxyAttr<"LastRows", "last_rows"> {
   }];
   let parameters = (ins "int64_t":$count);
   let assemblyFormat = "`<` $count `>`";
+  let extraClassDeclaration = [{
+    bool areLastRows() const { return true; }
+  }];
 }
 
 def PBS_StridedRowsAttr : PBS_ProxyAttr<"StridedRows", "strided_rows"> {

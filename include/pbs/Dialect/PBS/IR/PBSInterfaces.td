@@ -50,6 +50,10 @@ def PBS_Proxy : PBS_PolicyInterface<"ProxyAttrInterface"> {
   }];
   let methods = [
     InterfaceMethod<"Largest number of proxy rows.", "int64_t", "getMaxRows">,
+    InterfaceMethod<[{
+      True if the proxy rows are the last rows, in their order, so that they lie
+      one after the other and need not be gathered.
+    }], "bool", "areLastRows", (ins), [{}], [{ return false; }]>,
   ];
 }
 

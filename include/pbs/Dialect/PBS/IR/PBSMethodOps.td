@@ -105,7 +105,8 @@ def PBS_ColumnImportanceOp : PBS_ComputeOp<"column_importance"> {
     The mean, over the proxy rows and over the query heads that share a
     permutation, of the softmax probability of each key of a complete segment
     (PBS-Attn, Equation 7). `stats` are the statistics of `pbs.proxy_stats` for
-    the same attributes. Keys outside complete segments have importance 0.
+    the same attributes. Keys outside complete segments have importance 0. With
+    `proxies` the proxy rows come from there, see `pbs.gather_proxies`.
 
     Example:
 
@@ -124,6 +125,7 @@ def PBS_ColumnImportanceOp : PBS_ComputeOp<"column_importance"> {
     PBS_Tensor:$query,
     PBS_Tensor:$key,
     PBS_F32Tensor:$stats,
+    Optional<PBS_Tensor>:$proxies,
     OptionalAttr<F64Attr>:$scale,
     PBS_SegmentSize:$segment,
     PBS_ProxyDefault:$proxy,
@@ -141,7 +143,8 @@ def PBS_FusedPermuteKVOp : PBS_ComputeOp<"fused_permute_kv"> {
     `pbs.column_importance`, `pbs.sort_segments`, `pbs.permute_kv` and the
     pooling of the permuted keys, segment by segment, in one kernel. The pooled
     keys are `[B, H, ceil(N / block), D]` in f32. The importance is a result
-    that costs nothing where nobody uses it.
+    that costs nothing where nobody uses it. With `proxies` the proxy rows come
+    from there, see `pbs.gather_proxies`.
 
     Example:
 
@@ -162,6 +165,7 @@ def PBS_FusedPermuteKVOp : PBS_ComputeOp<"fused_permute_kv"> {
     PBS_Tensor:$key,
     PBS_Tensor:$value,
     PBS_F32Tensor:$stats,
+    Optional<PBS_Tensor>:$proxies,
     OptionalAttr<F64Attr>:$scale,
     PBS_ProxyDefault:$proxy,
     PBS_SharingDefault:$sharing,
@@ -407,7 +411,8 @@ def PBS_ProxyStatsOp : PBS_ComputeOp<"proxy_stats"> {
     complete segments, later ones too, and the sum of `exp(score - maximum)`:
     `[B, H, rows, 2]`, where `H` is the number of query heads, or of KV heads if
     queries are averaged over the group. Rows that do not exist hold
-    `(-inf, 0)`.
+    `(-inf, 0)`. With `proxies` the proxy rows come from there, see
+    `pbs.gather_proxies`.
 
     Example:
 
@@ -423,6 +428,7 @@ def PBS_ProxyStatsOp : PBS_ComputeOp<"proxy_stats"> {
   let arguments = (ins
     PBS_Tensor:$query,
     PBS_Tensor:$key,
+    Optional<PBS_Tensor>:$proxies,
     OptionalAttr<F64Attr>:$scale,
     PBS_SegmentSize:$segment,
     PBS_ProxyDefault:$proxy,

@@ -13,6 +13,32 @@
 include "pbs/Dialect/PBS/IR/PBSOpBase.td"
 
 //===----------------------------------------------------------------------===//
+// gather_proxies
+//===----------------------------------------------------------------------===//
+
+def PBS_GatherProxiesOp : PBS_ComputeOp<"gather_proxies"> {
+  let summary = "The proxy rows one after the other";
+  let description = [{
+    The query rows that `proxy` names, in its order, of each head: `[B, Hq, rows,
+    D]`, where `rows` is the largest number of them. Rows that do not exist are 0.
+    Ops that take them still have the queries as an operand, whose length says
+    how many rows exist.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>) {
+      %rows = pbs.gather_proxies %q {proxy = #pbs.random_rows<128, seed = 7>}
+        : (tensor<1x32x?x128xbf16>) -> tensor<1x32x128x128xbf16>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins PBS_Tensor:$query, PBS_ProxyDefault:$proxy);
+  let results = (outs PBS_Tensor:$proxies);
+}
+
+//===----------------------------------------------------------------------===//
 // merge_stats
 //===----------------------------------------------------------------------===//
 
@@ -77,7 +103,7 @@ def PBS_SplitProxyStatsOp : PBS_ComputeOp<"split_proxy_stats"> {
     splits + s`. Parts are consecutive and of equally many key blocks, the last
     ones perhaps of fewer or none, whose statistics are `(-inf, 0)`.
     `pbs.merge_stats` combines them: partial results over disjoint sets of keys
-    merge through maximum and sum.
+    merge through maximum and sum. `proxies` as for `pbs.proxy_stats`.
 
     Example:
 
@@ -94,6 +120,7 @@ def PBS_SplitProxyStatsOp : PBS_ComputeOp<"split_proxy_stats"> {
   let arguments = (ins
     PBS_Tensor:$query,
     PBS_Tensor:$key,
+    Optional<PBS_Tensor>:$proxies,
     OptionalAttr<F64Attr>:$scale,
     PBS_RowCount:$splits,
     PBS_SegmentSize:$segment,

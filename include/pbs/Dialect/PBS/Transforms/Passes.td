@@ -282,6 +282,49 @@ def FuseSelectionPass : Pass<"pbs-fuse-selection", "::mlir::func::FuncOp"> {
   ];
 }
 
+def GatherProxiesPass : Pass<"pbs-gather-proxies", "::mlir::func::FuncOp"> {
+  let summary = "Put proxy rows that are apart one after the other";
+  let description = [{
+    Gives ops that read proxy rows, `pbs.proxy_stats`, `pbs.split_proxy_stats`,
+    `pbs.column_importance` and `pbs.fused_permute_kv`, an operand with these rows,
+    made by one `pbs.gather_proxies` for each proxy of the same queries. For
+    kernels that read rows by copies of whole tiles. Proxies that are the last
+    rows say so (`areLastRows` of their interface), and stay as they are.
+
+    Afterwards each of these ops has its proxy rows one after the other.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>,
+                       %k: tensor<1x8x?x128xbf16>) -> tensor<1x32x128x2xf32> {
+      %stats = pbs.proxy_stats %q, %k {proxy = #pbs.strided_rows<128>}
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>)
+        -> tensor<1x32x128x2xf32>
+      return %stats : tensor<1x32x128x2xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>,
+                       %k: tensor<1x8x?x128xbf16>) -> tensor<1x32x128x2xf32> {
+      %rows = pbs.gather_proxies %q {proxy = #pbs.strided_rows<128>}
+        : (tensor<1x32x?x128xbf16>) -> tensor<1x32x128x128xbf16>
+      %stats = pbs.proxy_stats %q, %k, %rows {proxy = #pbs.strided_rows<128>}
+        : (tensor<1x32x?x128xbf16>, tensor<1x8x?x128xbf16>,
+           tensor<1x32x128x128xbf16>) -> tensor<1x32x128x2xf32>
+      return %stats : tensor<1x32x128x2xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let statistics = [
+    Statistic<"numGathered", "num-gathered", "Number of proxies gathered">
+  ];
+}
+
 def SplitPoolsPass : Pass<"pbs-split-pools", "::mlir::func::FuncOp"> {
   let summary = "Give scores of blocks pools as pairs of bf16";
   let description = [{
