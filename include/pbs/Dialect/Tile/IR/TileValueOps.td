@@ -16,7 +16,8 @@ def Tile_AnyOp : Tile_Op<"any", [Pure]> {
   let summary = "Whether something holds for a row";
   let description = [{
     Each warp of the consumers has its own answer, for the rows of `#tile.row` or
-    `#tile.wide_row` that it holds (PTX ISA, vote.sync.any). So what depends on it may only save work
+    `#tile.wide_row`, or the elements of `#tile.wide`, that it holds (PTX ISA,
+    vote.sync.any). So what depends on it may only save work
     that changes nothing in other rows, such as a multiplication by 1, and may
     not hold an op that several warps execute together.
 
