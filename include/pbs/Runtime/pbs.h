@@ -125,9 +125,9 @@ PBS_API pbs_status pbs_program_output_shape(pbs_program_t program,
                                             size_t num_inputs, size_t index,
                                             int64_t *shape);
 /** Bytes of workspace that a run with the given inputs needs. CUDA: where an
- * output has no gaps between its elements and begins at a multiple of 256 bytes, it
- * serves as memory before it is written, which is what this counts on. Given all
- * arguments, inputs and outputs, it answers for those. */
+ * output has no gaps between its elements and begins at a multiple of 256
+ * bytes, it serves as memory before it is written, which is what this counts
+ * on. Given all arguments, inputs and outputs, it answers for those. */
 PBS_API pbs_status pbs_program_workspace_size(pbs_program_t program,
                                               const pbs_tensor *inputs,
                                               size_t num_inputs, size_t *bytes);
@@ -227,10 +227,10 @@ PBS_API pbs_status pbs_program_packed_workspace_size(pbs_program_t program,
                                                      size_t *bytes);
 /** Runs a program on each sequence of packed tensors, in order; otherwise as
  * pbs_program_run, with one check of all shapes before the first runs. CUDA:
- * the launches of all of them are enqueued on the stream. `checked`: the lists of
- * a sequence are checked as it runs, so that those before a bad one have their
- * outputs and those after it do not run. For tensors of rank 3 and more; not for
- * PBS_ATTENTION_PACKED, whose offsets are on the device. */
+ * the launches of all of them are enqueued on the stream. `checked`: the lists
+ * of a sequence are checked as it runs, so that those before a bad one have
+ * their outputs and those after it do not run. For tensors of rank 3 and more;
+ * not for PBS_ATTENTION_PACKED, whose offsets are on the device. */
 PBS_API pbs_status pbs_program_run_packed(pbs_program_t program,
                                           const pbs_tensor *arguments,
                                           size_t num_arguments,

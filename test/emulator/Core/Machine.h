@@ -69,7 +69,7 @@ public:
   Cta *cta = nullptr;
   Machine *machine = nullptr;
   unsigned index = 0;
-  uint32_t alive = 0; ///< lanes that have not exited
+  uint32_t alive = 0;             ///< lanes that have not exited
   uint32_t hasWaitedForGrids = 0; ///< lanes, of griddepcontrol.wait
 
   // The register file.

@@ -164,8 +164,8 @@ public:
   void barrier(Value id, unsigned threads);
   void barrierArrive(Value id, unsigned threads);
   void setMaxRegisters(unsigned count, bool increase);
-  /// All kernels before this one have ended and what they wrote is visible; then
-  /// the one after it may begin (PTX ISA, "griddepcontrol"). All threads.
+  /// All kernels before this one have ended and what they wrote is visible;
+  /// then the one after it may begin (PTX ISA, "griddepcontrol"). All threads.
   void waitForGrids();
 
   //===--- mbarrier ---===//

@@ -40,8 +40,9 @@ constexpr llvm::StringLiteral kBufferAttrName = "tile.buffer";
 /// Attribute of an argument of a tile.func: a counter of the kernel's own,
 /// which the launch sets to zero.
 constexpr llvm::StringLiteral kCounterAttrName = "tile.counter";
-/// Attribute of an argument of a tile.func: memory of the kernel's own that each
-/// thread block has a part of; the bytes of one, over the kernel's symbols.
+/// Attribute of an argument of a tile.func: memory of the kernel's own that
+/// each thread block has a part of; the bytes of one, over the kernel's
+/// symbols.
 constexpr llvm::StringLiteral kBlockScratchAttrName = "tile.block_scratch";
 /// Attribute of a tile.func: number of work items over the kernel's symbols.
 constexpr llvm::StringLiteral kItemsAttrName = "tile.items";

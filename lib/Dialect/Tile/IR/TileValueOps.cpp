@@ -219,7 +219,7 @@ LogicalResult FindSequenceOp::verify() {
     if (!type.getElementType().isInteger(32) || type.getRank() != 1)
       return emitOpError() << "expected offsets of one dimension of i32, got "
                            << type;
-    if (static_cast<int64_t>(getRows()) <= 0)
+  if (static_cast<int64_t>(getRows()) <= 0)
     return emitOpError() << "expected rows in a block, got "
                          << static_cast<int64_t>(getRows());
   return success();
