@@ -218,6 +218,11 @@ class Program:
             raise _library.InvalidArgumentError(
                 f"out: expected {len(names)} tensors ({', '.join(names)}), got "
                 f"{len(outputs)}")
+        for name, tensor in zip(names, outputs):
+            if not _tensors.is_writable(tensor):
+                raise _library.InvalidArgumentError(
+                    f"argument '{name}': expected an array that can be written, "
+                    "got a read-only one")
         return [_tensors.View(f"argument '{name}'", tensor)
                 for name, tensor in zip(names, outputs)]
 

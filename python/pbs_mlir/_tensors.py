@@ -155,8 +155,14 @@ def describe(tensor):
             return None
         return tensor.dtype, tensor.device, tensor.shape, tensor.stride()
     if isinstance(tensor, numpy.ndarray):
-        return tensor.dtype, tensor.shape, tensor.strides
+        return (tensor.dtype, tensor.shape, tensor.strides,
+                tensor.flags.writeable)
     return None
+
+
+def is_writable(tensor):
+    """Whether a tensor may be an output."""
+    return not isinstance(tensor, numpy.ndarray) or tensor.flags.writeable
 
 
 def get_address(tensor):

@@ -130,6 +130,18 @@ def test_full_disk_leaves_nothing(tmp_path):
     assert program(q, k, v).shape == q.shape
 
 
+def test_outputs_that_are_read_only_are_refused():
+    q, k, v = make()
+    out = numpy.zeros_like(q)
+    pbs_mlir.dense_attention(q, k, v, out=out)
+    before = out.copy()
+    out.setflags(write=False)
+    with pytest.raises(pbs_mlir.InvalidArgumentError,
+                       match="'output': expected an array that can be written"):
+        pbs_mlir.dense_attention(q + 1, k, v, out=out)
+    assert (out == before).all()
+
+
 def test_outputs_that_overlap_are_refused():
     q, k, v = make(queries=60, keys=60)
     memory = numpy.zeros(4 * 60 * 64, "float32")
