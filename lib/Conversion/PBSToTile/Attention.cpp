@@ -467,11 +467,6 @@ void AttentionWriter::write() {
 // Ops
 //===----------------------------------------------------------------------===//
 
-/// The number of the buffer that an argument of the plan.kernel is.
-static unsigned getBuffer(Value argument) {
-  return cast<BlockArgument>(argument).getArgNumber();
-}
-
 /// What all kinds of attention have in common; results that the kernel
 /// leaves out are not computed.
 template <typename AttentionLikeOp>

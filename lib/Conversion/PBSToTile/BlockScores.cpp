@@ -7,8 +7,7 @@
 
 #include "KernelWriter.h"
 #include "Kernels.h"
-#include "Proxy.h"
-#include "llvm/Support/raw_ostream.h"
+#include "SplitPools.h"
 
 using namespace mlir;
 using namespace mlir::pbs;
@@ -19,17 +18,8 @@ static constexpr int64_t kColumns = 128;
 
 std::optional<std::string>
 mlir::pbs::writeKernel(BlockScoresOp op, plan::KernelOp kernel, Block *module) {
-  RankedTensorType pool = op.getQueryPool().getType();
-  int64_t headDim = pool.getShape().back() / 2;
-  std::string reason;
-  llvm::raw_string_ostream stream(reason);
-  if (!pool.getElementType().isBF16())
-    stream << "expected split pools (pbs-split-pools), got " << pool;
-  else if (headDim != 64 && headDim != 128)
-    stream << "expected a head dimension of 64 or 128, got " << headDim;
-  else if (!op.getScale())
-    stream << "expected a scale (pbs-split-pools), got none";
-  if (!reason.empty())
+  if (std::optional<std::string> reason = refuseSplitPool(
+          op.getQueryPool().getType(), op.getScale().has_value()))
     return reason;
   constexpr unsigned kQueries = 0, kKeys = 1, kScores = 2;
   KernelWriter b(kernel, module, {kQueries, kKeys, kScores},
@@ -45,30 +35,15 @@ mlir::pbs::writeKernel(BlockScoresOp op, plan::KernelOp kernel, Block *module) {
   Value head = items.getBody().getArgument(1);
   Value firstRow = b.mul(items.getBody().getArgument(2), b.i32(kRows));
   Value keyHead = b.div(head, perKeyHead);
-  auto load = [&](Value from, Value ofHead, Value first, int64_t rows,
-                  int64_t column) -> Value {
-    auto type = tile::BufferType::get(b.getContext(), {rows, headDim},
-                                      b.getBF16Type(), kSwizzleBytes);
-    return tile::LoadOp::create(
-        b, type, from, ValueRange{batch, ofHead, first, b.i32(column)});
-  };
-  Value queriesHigh = load(queries, head, firstRow, kRows, 0);
-  Value queriesLow = load(queries, head, firstRow, kRows, headDim);
+  SplitTile rows = loadSplitTile(b, queries, batch, head, firstRow, kRows);
   RankedTensorType type = b.acc(kRows, kColumns, b.getF32Type());
   scf::ForOp::create(
       b, b.i32(0), b.ceilDiv(b.dim(keys, 2), kColumns), b.i32(1), ValueRange(),
       [&](OpBuilder &, Location, Value tile, ValueRange) {
         Value first = b.mul(tile, b.i32(kColumns));
-        Value keysHigh = load(keys, keyHead, first, kColumns, 0);
-        Value keysLow = load(keys, keyHead, first, kColumns, headDim);
-        Value product;
-        auto add = [&](Value x, Value y) {
-          product = tile::DotOp::create(b, type, x, y, product,
-                                        /*transpose_b=*/true);
-        };
-        add(queriesHigh, keysHigh);
-        add(queriesHigh, keysLow);
-        add(queriesLow, keysHigh);
+        Value product = writeSplitProduct(
+            b, type, rows,
+            loadSplitTile(b, keys, batch, keyHead, first, kColumns));
         double scale = op.getScale()->convertToDouble();
         tile::WriteOp::create(
             b, arith::MulFOp::create(b, product, b.filled(type, scale)),

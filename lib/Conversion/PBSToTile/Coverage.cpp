@@ -9,8 +9,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockRows.h"
 #include "Kernels.h"
 #include "Proxy.h"
+#include "SplitPools.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/raw_ostream.h"
 #include <limits>
@@ -24,15 +26,9 @@ using FloatPredicate = arith::CmpFPredicate;
 /// Query and key blocks of a step.
 static constexpr int64_t kRows = 128;
 static constexpr int64_t kColumns = 128;
-/// Rows of a query block, keys of a key block.
-static constexpr int64_t kBlock = 128;
 static constexpr int64_t kWordBits = 32;
 static constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-static unsigned getBuffer(Value argument) {
-  return cast<BlockArgument>(argument).getArgNumber();
-}
 
 namespace {
 class CoverageWriter {
@@ -41,40 +37,20 @@ public:
   void write();
 
 private:
-  /// Of each query block: the key blocks of its own segments, where candidates
-  /// end, the last position.
-  struct Rows {
-    Value ownBegin, ownEnd, bound, high;
-  };
   /// What is summed up over the key blocks of a row: the largest score in the
   /// exponents of 2, and #tile.quad of the mass of all candidates and of the
   /// listed ones, and of how many candidates are listed, blocks are listed,
   /// blocks could be.
   enum Sum { Max, All, Covered, Taken, Listed, Possible, NumSums };
 
-  Rows writeRows();
-  SmallVector<Value> writeStep(const Rows &rows, Value tile, ValueRange sums);
+  SmallVector<Value> writeStep(const BlockRows &rows, Value tile,
+                               ValueRange sums);
   Value writeProduct(Value first);
-  void writeResults(const Rows &rows, ValueRange sums);
+  void writeResults(const BlockRows &rows, ValueRange sums);
 
-  Value load(unsigned pool, Value ofHead, Value first, int64_t column);
-  Value compare(IntPredicate predicate, Value x, Value y) {
-    return arith::CmpIOp::create(b, predicate, x, y);
-  }
-  Value compare(FloatPredicate predicate, Value x, Value y) {
-    return arith::CmpFOp::create(b, predicate, x, y);
-  }
-  Value select(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(b, condition, x, y);
-  }
-  Value both(Value x, Value y) { return arith::AndIOp::create(b, x, y); }
-  Value like(Value scalar, Value tile) {
-    return b.splat(scalar, cast<RankedTensorType>(tile.getType()));
-  }
-  Value like(int64_t value, Value tile) { return like(b.i32(value), tile); }
   /// `sum` and, of each row, the values of `tile` where `condition`.
   Value addWhere(Value sum, Value condition, Value tile) {
-    Value kept = select(condition, tile, b.filled(score, 0));
+    Value kept = b.select(condition, tile, b.filled(score, 0));
     return arith::AddFOp::create(
         b, sum,
         tile::ReduceOp::create(b, quad, tile::ReduceKind::Add, kept, /*dim=*/1,
@@ -88,7 +64,7 @@ private:
   KernelWriter b;
   RankedTensorType score, index, quad, row;
 
-  Value numQueries, numKeys, keyBlocks;
+  BlockSizes sizes;
   Value batch, head, keyHead, firstRow;
 };
 } // namespace
@@ -110,60 +86,16 @@ CoverageWriter::CoverageWriter(RowCoverageOp op, plan::KernelOp kernel,
       index(b.acc(kRows, kColumns, b.getI32Type())), quad(b.quad(kRows)),
       row(b.row(kRows, b.getF32Type())) {}
 
-CoverageWriter::Rows CoverageWriter::writeRows() {
-  int64_t segment = list.getSegment(), perSegment = segment / kBlock;
-  Value number = tile::IotaOp::create(b, b.row(kRows, b.getI32Type()));
-  Value block = b.add(number, like(firstRow, number));
-  Value zero = like(0, block), shift = like(b.sub(numKeys, numQueries), block);
-  Value begin = b.mul(block, like(kBlock, block));
-  Value end = b.min(b.add(begin, like(kBlock, block)), like(numQueries, block));
-  Rows rows;
-  rows.high = b.add(b.sub(end, like(1, block)), shift);
-  Value low = b.max(b.add(begin, shift), zero);
-  // Rows before the first key have no own segment.
-  Value sees = both(compare(IntPredicate::sge, rows.high, zero),
-                    compare(IntPredicate::sgt, like(numKeys, block), zero));
-  Value last =
-      b.max(b.min(rows.high, like(b.sub(numKeys, b.i32(1)), block)), zero);
-  auto getBlocks = [&](Value position) {
-    return b.mul(b.div(position, like(segment, block)),
-                 like(perSegment, block));
-  };
-  rows.ownBegin = select(sees, getBlocks(low), zero);
-  rows.ownEnd = select(sees,
-                       b.min(b.add(getBlocks(last), like(perSegment, block)),
-                             like(keyBlocks, block)),
-                       zero);
-  rows.bound = list.getCausal() ? rows.ownBegin : like(keyBlocks, block);
-  return rows;
-}
-
-Value CoverageWriter::load(unsigned pool, Value ofHead, Value first,
-                           int64_t column) {
-  auto type = tile::BufferType::get(b.getContext(), {kRows, headDim},
-                                    b.getBF16Type(), kSwizzleBytes);
-  return tile::LoadOp::create(b, type, b.buffer(pool),
-                              ValueRange{batch, ofHead, first, b.i32(column)});
-}
-
 Value CoverageWriter::writeProduct(Value first) {
-  Value queriesHigh = load(queryPool, head, firstRow, 0);
-  Value queriesLow = load(queryPool, head, firstRow, headDim);
-  Value keysHigh = load(keyPool, keyHead, first, 0);
-  Value keysLow = load(keyPool, keyHead, first, headDim);
-  Value product;
-  auto add = [&](Value queries, Value keys) {
-    product = tile::DotOp::create(b, score, queries, keys, product,
-                                  /*transpose_b=*/true);
-  };
-  add(queriesHigh, keysHigh);
-  add(queriesHigh, keysLow);
-  add(queriesLow, keysHigh);
+  Value product = writeSplitProduct(
+      b, score,
+      loadSplitTile(b, b.buffer(queryPool), batch, head, firstRow, kRows),
+      loadSplitTile(b, b.buffer(keyPool), batch, keyHead, first, kColumns));
   double factor = op.getScale()->convertToDouble() * kLog2E;
   return arith::MulFOp::create(b, product, b.filled(score, factor));
 }
 
-SmallVector<Value> CoverageWriter::writeStep(const Rows &rows, Value tile,
+SmallVector<Value> CoverageWriter::writeStep(const BlockRows &rows, Value tile,
                                              ValueRange sums) {
   auto spread = [&](Value value, RankedTensorType type) {
     return b.broadcast(value, type);
@@ -172,26 +104,19 @@ SmallVector<Value> CoverageWriter::writeStep(const Rows &rows, Value tile,
   Value product = writeProduct(first);
   RankedTensorType columns = b.column(kColumns, b.getI32Type());
   Value number = b.add(tile::IotaOp::create(b, columns),
-                       like(first, b.splat(b.i32(0), columns)));
+                       b.like(first, b.splat(b.i32(0), columns)));
   Value column = spread(number, index);
-  Value isCandidate =
-      compare(IntPredicate::slt, column, spread(rows.bound, index));
-  if (!list.getCausal()) {
-    Value isOutside = arith::OrIOp::create(
-        b, compare(IntPredicate::slt, column, spread(rows.ownBegin, index)),
-        compare(IntPredicate::sge, column, spread(rows.ownEnd, index)));
-    isCandidate = both(isCandidate, isOutside);
-  }
+  Value isCandidate = writeCandidates(b, sizes, rows, column);
   Value isPossible =
-      compare(IntPredicate::slt, column, like(keyBlocks, column));
+      b.compare(IntPredicate::slt, column, b.like(sizes.keyBlocks, column));
   if (list.getCausal()) {
     // Blocks that do not exist have no position that is seen.
     Value smallest =
         tile::ReadOp::create(b, columns, b.buffer(ranges),
                              ValueRange{batch, keyHead, first, b.i32(0)},
                              b.i32(kMaxInt), b.getI64IntegerAttr(2));
-    isPossible = compare(IntPredicate::sle, spread(smallest, index),
-                         spread(rows.high, index));
+    isPossible = b.compare(IntPredicate::sle, spread(smallest, index),
+                           spread(rows.high, index));
   }
   Value words =
       tile::ReadOp::create(b, quad.clone(b.getI32Type()), b.buffer(bits),
@@ -201,7 +126,7 @@ SmallVector<Value> CoverageWriter::writeStep(const Rows &rows, Value tile,
   Value isListed =
       tile::UnpackBitsOp::create(b, score.clone(b.getI1Type()), words);
 
-  Value exponents = select(isCandidate, product, b.filled(score, -kInfinity));
+  Value exponents = b.select(isCandidate, product, b.filled(score, -kInfinity));
   Value largest = tile::ReduceOp::create(b, row, tile::ReduceKind::Max,
                                          exponents, /*dim=*/1,
                                          /*offset=*/IntegerAttr());
@@ -209,9 +134,9 @@ SmallVector<Value> CoverageWriter::writeStep(const Rows &rows, Value tile,
   next[Max] = arith::MaxNumFOp::create(b, sums[Max], largest);
   // Before the first candidate: -inf minus -inf would be NaN.
   Value isNone =
-      compare(FloatPredicate::OEQ, next[Max], b.filled(row, -kInfinity));
+      b.compare(FloatPredicate::OEQ, next[Max], b.filled(row, -kInfinity));
   Value offset =
-      arith::NegFOp::create(b, select(isNone, b.filled(row, 0), next[Max]));
+      arith::NegFOp::create(b, b.select(isNone, b.filled(row, 0), next[Max]));
   Value scaling =
       math::Exp2Op::create(b, arith::AddFOp::create(b, sums[Max], offset));
   Value mass = math::Exp2Op::create(
@@ -222,14 +147,14 @@ SmallVector<Value> CoverageWriter::writeStep(const Rows &rows, Value tile,
   Value one = b.filled(score, 1);
   next[All] = addWhere(scaled(sums[All]), isCandidate, mass);
   next[Covered] =
-      addWhere(scaled(sums[Covered]), both(isCandidate, isListed), mass);
-  next[Taken] = addWhere(sums[Taken], both(isCandidate, isListed), one);
-  next[Listed] = addWhere(sums[Listed], both(isPossible, isListed), one);
+      addWhere(scaled(sums[Covered]), b.both(isCandidate, isListed), mass);
+  next[Taken] = addWhere(sums[Taken], b.both(isCandidate, isListed), one);
+  next[Listed] = addWhere(sums[Listed], b.both(isPossible, isListed), one);
   next[Possible] = addWhere(sums[Possible], isPossible, one);
   return next;
 }
 
-void CoverageWriter::writeResults(const Rows &rows, ValueRange sums) {
+void CoverageWriter::writeResults(const BlockRows &rows, ValueRange sums) {
   SmallVector<Value> whole(sums);
   for (Value &sum : MutableArrayRef(whole).drop_front())
     sum = tile::ReduceOp::create(b, row, tile::ReduceKind::Add, sum, /*dim=*/1,
@@ -239,16 +164,17 @@ void CoverageWriter::writeResults(const Rows &rows, ValueRange sums) {
     count = b.sub(count, b.sub(rows.ownEnd, rows.ownBegin));
   Value candidates = arith::SIToFPOp::create(b, row, count);
   Value zero = b.filled(row, 0), one = b.filled(row, 1);
-  Value isNumber =
-      both(compare(FloatPredicate::OGT, whole[All], zero),
-           compare(FloatPredicate::OLT, whole[All], b.filled(row, kInfinity)));
-  Value hasCandidate = compare(FloatPredicate::OGT, candidates, zero);
-  Value part = select(isNumber, whole[Covered], whole[Taken]);
-  Value all = select(isNumber, whole[All], candidates);
-  Value share = arith::DivFOp::create(b, part, select(hasCandidate, all, one));
+  Value isNumber = b.both(
+      b.compare(FloatPredicate::OGT, whole[All], zero),
+      b.compare(FloatPredicate::OLT, whole[All], b.filled(row, kInfinity)));
+  Value hasCandidate = b.compare(FloatPredicate::OGT, candidates, zero);
+  Value part = b.select(isNumber, whole[Covered], whole[Taken]);
+  Value all = b.select(isNumber, whole[All], candidates);
+  Value share =
+      arith::DivFOp::create(b, part, b.select(hasCandidate, all, one));
   Value results[] = {whole[Listed], whole[Possible],
-                     select(hasCandidate, share, zero),
-                     select(hasCandidate, one, zero)};
+                     b.select(hasCandidate, share, zero),
+                     b.select(hasCandidate, one, zero)};
   for (auto [i, value] : llvm::enumerate(results))
     tile::WriteOp::create(b, value, b.buffer(result),
                           ValueRange{batch, head, firstRow, b.i32(i)},
@@ -256,9 +182,8 @@ void CoverageWriter::writeResults(const Rows &rows, ValueRange sums) {
 }
 
 void CoverageWriter::write() {
-  numQueries = b.dim(b.buffer(query), 2);
-  numKeys = b.dim(b.buffer(key), 2);
-  keyBlocks = b.ceilDiv(numKeys, kBlock);
+  sizes = writeBlockSizes(b, list.getCausal(), list.getSegment(),
+                          b.dim(b.buffer(query), 2), b.dim(b.buffer(key), 2));
   Value rowsOf = b.buffer(result), heads = b.dim(rowsOf, 1);
   Value perKeyHead = b.div(heads, b.dim(b.buffer(key), 1));
   auto items = tile::ForEachOp::create(
@@ -268,11 +193,15 @@ void CoverageWriter::write() {
   head = items.getBody().getArgument(1);
   firstRow = b.mul(items.getBody().getArgument(2), b.i32(kRows));
   keyHead = b.div(head, perKeyHead);
-  Rows rows = writeRows();
+  Value number = tile::IotaOp::create(b, b.row(kRows, b.getI32Type()));
+  Value block = b.add(number, b.like(firstRow, number));
+  Value exists =
+      b.compare(IntPredicate::slt, block, b.like(sizes.queryBlocks, block));
+  BlockRows rows = writeBlockRows(b, sizes, block, exists);
   SmallVector<Value> init(NumSums, b.filled(quad, 0));
   init[Max] = b.filled(row, -kInfinity);
   auto loop = scf::ForOp::create(
-      b, b.i32(0), b.ceilDiv(keyBlocks, kColumns), b.i32(1), init,
+      b, b.i32(0), b.ceilDiv(sizes.keyBlocks, kColumns), b.i32(1), init,
       [&](OpBuilder &, Location, Value tile, ValueRange sums) {
         scf::YieldOp::create(b, writeStep(rows, tile, sums));
       });
@@ -282,21 +211,15 @@ void CoverageWriter::write() {
 std::optional<std::string>
 mlir::pbs::writeKernel(RowCoverageOp op, plan::KernelOp kernel, Block *module) {
   BlockListType list = op.getList().getType();
-  RankedTensorType pool = op.getQueryPool().getType();
-  int64_t headDim = op.getQuery().getType().getShape().back();
-  std::string reason;
-  llvm::raw_string_ostream stream(reason);
-  if (!pool.getElementType().isBF16())
-    stream << "expected split pools (pbs-split-pools), got " << pool;
-  else if (headDim != 64 && headDim != 128)
-    stream << "expected a head dimension of 64 or 128, got " << headDim;
-  else if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock)
-    stream << "expected blocks of " << kBlock << "x" << kBlock << ", got "
-           << list;
-  else if (!op.getScale())
-    stream << "expected a scale (pbs-split-pools), got none";
-  if (!reason.empty())
+  if (std::optional<std::string> reason = refuseSplitPool(
+          op.getQueryPool().getType(), op.getScale().has_value()))
     return reason;
+  if (list.getQueryBlock() != kBlock || list.getKeyBlock() != kBlock) {
+    std::string reason;
+    llvm::raw_string_ostream(reason)
+        << "expected blocks of " << kBlock << "x" << kBlock << ", got " << list;
+    return reason;
+  }
   CoverageWriter(op, kernel, module).write();
   return std::nullopt;
 }

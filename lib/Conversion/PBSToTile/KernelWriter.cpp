@@ -107,6 +107,34 @@ Value KernelWriter::max(Value a, Value b) {
   return arith::MaxSIOp::create(*this, a, b);
 }
 
+Value KernelWriter::compare(arith::CmpIPredicate predicate, Value a, Value b) {
+  return arith::CmpIOp::create(*this, predicate, a, b);
+}
+
+Value KernelWriter::compare(arith::CmpFPredicate predicate, Value a, Value b) {
+  return arith::CmpFOp::create(*this, predicate, a, b);
+}
+
+Value KernelWriter::select(Value condition, Value a, Value b) {
+  return arith::SelectOp::create(*this, condition, a, b);
+}
+
+Value KernelWriter::both(Value a, Value b) {
+  return arith::AndIOp::create(*this, a, b);
+}
+
+Value KernelWriter::either(Value a, Value b) {
+  return arith::OrIOp::create(*this, a, b);
+}
+
+Value KernelWriter::like(Value scalar, Value tile) {
+  return splat(scalar, cast<RankedTensorType>(tile.getType()));
+}
+
+Value KernelWriter::like(int64_t value, Value tile) {
+  return like(i32(value), tile);
+}
+
 Value KernelWriter::dim(Value global, int64_t dim) {
   return tile::DimOp::create(*this, getI32Type(), global, dim);
 }

@@ -51,6 +51,12 @@ public:
   Value max(Value a, Value b);
   Value dim(Value global, int64_t dim);
 
+  Value compare(arith::CmpIPredicate predicate, Value a, Value b);
+  Value compare(arith::CmpFPredicate predicate, Value a, Value b);
+  Value select(Value condition, Value a, Value b);
+  Value both(Value a, Value b);
+  Value either(Value a, Value b);
+
   /// Types of register tiles.
   RankedTensorType acc(int64_t rows, int64_t columns, Type element);
   RankedTensorType row(int64_t rows, Type element);
@@ -68,6 +74,9 @@ public:
   /// `scalar` in each element of a tile.
   Value splat(Value scalar, RankedTensorType type);
   Value broadcast(Value source, RankedTensorType type);
+  /// `scalar` in each element of a tile of the type of `tile`.
+  Value like(Value scalar, Value tile);
+  Value like(int64_t value, Value tile);
 
   /// The constant `value`, a scalar or a register tile.
   Value constant(TypedAttr value);
@@ -80,6 +89,11 @@ private:
   /// The last constant of the entry block.
   Operation *lastConstant = nullptr;
 };
+
+/// The number of the buffer that an argument of the plan.kernel is.
+inline unsigned getBuffer(Value argument) {
+  return cast<BlockArgument>(argument).getArgNumber();
+}
 
 } // namespace mlir::pbs
 

@@ -224,10 +224,6 @@ void PermuteWriter::writeSegment(Value batch, Value head, Value segmentNumber,
 // Ops
 //===----------------------------------------------------------------------===//
 
-static unsigned getBuffer(Value argument) {
-  return cast<BlockArgument>(argument).getArgNumber();
-}
-
 std::optional<std::string> mlir::pbs::writeKernel(SortSegmentsOp op,
                                                   plan::KernelOp kernel,
                                                   Block *module) {

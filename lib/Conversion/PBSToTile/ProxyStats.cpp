@@ -238,10 +238,6 @@ void StatsWriter::write() {
 // Ops
 //===----------------------------------------------------------------------===//
 
-static unsigned getBuffer(Value argument) {
-  return cast<BlockArgument>(argument).getArgNumber();
-}
-
 template <typename StatsOp>
 static std::optional<std::string>
 writeStats(StatsOp op, int64_t splits, plan::KernelOp kernel, Block *module) {

@@ -12,8 +12,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Select.h"
-#include "Proxy.h"
+#include "BlockRows.h"
 #include "SelectChoice.h"
+#include "SplitPools.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include <limits>
 
@@ -30,8 +31,6 @@ static constexpr int64_t kColumns = 128;
 static constexpr int64_t kPadding = 4;
 /// Steps of a row that are read from global memory at once.
 static constexpr int64_t kStepsAtOnce = 2;
-/// Rows of a query block, keys of a key block.
-static constexpr int64_t kBlock = 128;
 static constexpr int64_t kWordBits = 32;
 static constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -44,26 +43,18 @@ public:
 
 private:
   using Predicate = arith::CmpIPredicate;
-  /// What query blocks may take and have to, each in the layout of `block`:
-  /// candidates are below `bound` and not in [ownBegin, ownEnd).
-  struct Rows {
-    Value ownBegin, ownEnd, bound, high;
-  };
-
   void writeSizes();
-  Rows writeRows(Value block, Value exists);
   Value writeOwnBegin(Value block);
   Value writeOwnEnd(Value end);
   /// How many times `columns` key blocks have scores, at least once: all
   /// candidates of query block `block` and of those before it.
   Value writeTiles(Value block, int64_t columns);
-  Value writeCandidates(const Rows &rows, Value column);
   /// Puts the scores of the item's query blocks into the array, or into global
   /// memory.
   void writeProducts(Value lastBlock);
   /// Puts scores of some query blocks into the array: given ones, or those that
   /// products left in global memory.
-  void readGiven(Value firstRow, const ScoreRows &scores, const Rows &rows,
+  void readGiven(Value firstRow, const ScoreRows &scores, const BlockRows &rows,
                  Value tiles);
   void readProducts(Value firstRow, const ScoreRows &scores, Value tiles);
   void writeBlank();
@@ -72,29 +63,16 @@ private:
   void writeGroup(Value firstRow, Value lastRow, RowShape shape);
   /// Writes the scores themselves, -inf for what is no candidate.
   void writeScores(Value firstRow, Value lastRow, const ScoreRows &scores,
-                   Value tiles, const Rows &rows);
+                   Value tiles, const BlockRows &rows);
   /// The first of the key blocks from `first` on in the array; any where it has
   /// none of them.
   Value getColumn(Value first, const ScoreRows &scores, Value tiles) {
     Value end = b.mul(tiles, b.i32(scores.shape.columns));
-    return select(compare(Predicate::slt, first, end), first, b.i32(0));
+    return b.select(b.compare(Predicate::slt, first, end), first, b.i32(0));
   }
   void writeList(const Choice &choice, Value firstRow, Value lastRow,
-                 const ScoreRows &scores, Value tiles, const Rows &rows);
+                 const ScoreRows &scores, Value tiles, const BlockRows &rows);
 
-  Value compare(Predicate predicate, Value x, Value y) {
-    return arith::CmpIOp::create(b, predicate, x, y);
-  }
-  Value select(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(b, condition, x, y);
-  }
-  Value both(Value x, Value y) { return arith::AndIOp::create(b, x, y); }
-  Value either(Value x, Value y) { return arith::OrIOp::create(b, x, y); }
-  /// `scalar` in the layout of `tile`.
-  Value like(Value scalar, Value tile) {
-    return b.splat(scalar, cast<RankedTensorType>(tile.getType()));
-  }
-  Value like(int64_t value, Value tile) { return like(b.i32(value), tile); }
   bool needsScores() const {
     return task.scores || (task.list && !task.takesAll);
   }
@@ -105,7 +83,7 @@ private:
   const SelectTask &task;
   KernelWriter b;
 
-  Value numQueries, numKeys, shift, queryBlocks, keyBlocks;
+  BlockSizes sizes;
   Value batch, head, keyHead, firstBlock;
   /// Query blocks of an item, and of this one.
   Value perItem, numRows;
@@ -163,36 +141,34 @@ SelectWriter::SelectWriter(const SelectTask &task, plan::KernelOp kernel,
 //===----------------------------------------------------------------------===//
 
 void SelectWriter::writeSizes() {
-  numQueries = b.dim(b.buffer(task.query), 2);
-  numKeys = b.dim(b.buffer(task.key), 2);
-  shift = b.sub(numKeys, numQueries);
-  queryBlocks = b.ceilDiv(numQueries, kBlock);
-  keyBlocks = b.ceilDiv(numKeys, kBlock);
+  sizes = writeBlockSizes(b, task.causal, task.segment,
+                          b.dim(b.buffer(task.query), 2),
+                          b.dim(b.buffer(task.key), 2));
   if (!needsScores()) {
     perItem = b.i32(kMaxRows);
     return;
   }
   auto getStride = [&](RowShape shape) {
-    Value tiles = b.max(b.ceilDiv(keyBlocks, shape.columns), b.i32(1));
+    Value tiles = b.max(b.ceilDiv(sizes.keyBlocks, shape.columns), b.i32(1));
     return b.add(b.mul(tiles, b.i32(shape.columns)), b.i32(kPadding));
   };
   auto fits = [&](Value words, int64_t rows) {
-    return compare(Predicate::sle, b.mul(words, b.i32(rows)),
-                   b.i32(task.scoreWords));
+    return b.compare(Predicate::sle, b.mul(words, b.i32(rows)),
+                     b.i32(task.scoreWords));
   };
   Value shortStride = getStride(kShortRows), longStride = getStride(kLongRows);
-  isLong = compare(Predicate::eq, fits(shortStride, kShortRows.rows),
-                   b.constant(b.getBoolAttr(false)));
-  stride = select(isLong, longStride, shortStride);
+  isLong = b.compare(Predicate::eq, fits(shortStride, kShortRows.rows),
+                     b.constant(b.getBoolAttr(false)));
+  stride = b.select(isLong, longStride, shortStride);
   // Some tens of items for each head.
-  Value isMany =
-      compare(Predicate::sge, queryBlocks, b.i32(kMaxRows * kShortRows.rows));
-  Value hasRoom = either(isLong, fits(shortStride, kMaxRows));
-  perItem =
-      select(both(isMany, hasRoom), b.i32(kMaxRows), b.i32(kShortRows.rows));
+  Value isMany = b.compare(Predicate::sge, sizes.queryBlocks,
+                           b.i32(kMaxRows * kShortRows.rows));
+  Value hasRoom = b.either(isLong, fits(shortStride, kMaxRows));
+  perItem = b.select(b.both(isMany, hasRoom), b.i32(kMaxRows),
+                     b.i32(kShortRows.rows));
   perGroup = b.i32(1);
   for (int64_t next = 2; next <= kLongRows.rows; next *= 2)
-    perGroup = select(fits(longStride, next), b.i32(next), perGroup);
+    perGroup = b.select(fits(longStride, next), b.i32(next), perGroup);
   if (hasProducts())
     scratchBegin = b.mul(tile::BlockNumberOp::create(b, b.getI32Type()),
                          b.mul(longStride, b.i32(kMaxRows)));
@@ -201,61 +177,24 @@ void SelectWriter::writeSizes() {
 /// The first own block of a query block, and the end of those of the query
 /// blocks before `end`.
 Value SelectWriter::writeOwnBegin(Value block) {
-  Value position = b.max(b.add(b.mul(block, b.i32(kBlock)), shift), b.i32(0));
+  Value position =
+      b.max(b.add(b.mul(block, b.i32(kBlock)), sizes.shift), b.i32(0));
   return b.mul(b.div(position, b.i32(task.segment)),
                b.i32(task.segment / kBlock));
 }
 
 Value SelectWriter::writeOwnEnd(Value end) {
-  Value positions = b.add(b.min(b.mul(end, b.i32(kBlock)), numQueries), shift);
+  Value positions =
+      b.add(b.min(b.mul(end, b.i32(kBlock)), sizes.queries), sizes.shift);
   Value segments = b.ceilDiv(b.max(positions, b.i32(0)), task.segment);
-  return b.min(b.mul(segments, b.i32(task.segment / kBlock)), keyBlocks);
-}
-
-SelectWriter::Rows SelectWriter::writeRows(Value block, Value exists) {
-  int64_t perSegment = task.segment / kBlock;
-  Rows rows;
-  Value zero = like(0, block);
-  Value begin = b.mul(block, like(kBlock, block));
-  Value end = b.min(b.add(begin, like(kBlock, block)), like(numQueries, block));
-  rows.high = b.add(b.sub(end, like(1, block)), like(shift, block));
-  Value low = b.max(b.add(begin, like(shift, block)), zero);
-  // Rows before the first key have no own segment.
-  Value sees = both(exists, compare(Predicate::sge, rows.high, zero));
-  auto getSegmentBegin = [&](Value position) {
-    return b.mul(b.div(position, like(task.segment, block)),
-                 like(perSegment, block));
-  };
-  Value last =
-      b.max(b.min(rows.high, like(b.sub(numKeys, b.i32(1)), block)), zero);
-  rows.ownBegin = select(sees, getSegmentBegin(low), zero);
-  rows.ownEnd =
-      select(sees,
-             b.min(b.add(getSegmentBegin(last), like(perSegment, block)),
-                   like(keyBlocks, block)),
-             zero);
-  rows.bound = task.causal ? rows.ownBegin
-                           : select(exists, like(keyBlocks, block), zero);
-  return rows;
+  return b.min(b.mul(segments, b.i32(task.segment / kBlock)), sizes.keyBlocks);
 }
 
 Value SelectWriter::writeTiles(Value block, int64_t columns) {
   if (!task.causal)
-    return b.max(b.ceilDiv(keyBlocks, columns), b.i32(1));
-  Value bound = b.min(writeOwnBegin(block), keyBlocks);
+    return b.max(b.ceilDiv(sizes.keyBlocks, columns), b.i32(1));
+  Value bound = b.min(writeOwnBegin(block), sizes.keyBlocks);
   return b.max(b.ceilDiv(bound, columns), b.i32(1));
-}
-
-Value SelectWriter::writeCandidates(const Rows &rows, Value column) {
-  auto type = cast<RankedTensorType>(column.getType());
-  auto spread = [&](Value row) { return b.broadcast(row, type); };
-  Value isCandidate = compare(Predicate::slt, column, spread(rows.bound));
-  // Under causality candidates end where own blocks begin.
-  if (task.causal)
-    return isCandidate;
-  return both(isCandidate,
-              either(compare(Predicate::slt, column, spread(rows.ownBegin)),
-                     compare(Predicate::sge, column, spread(rows.ownEnd))));
 }
 
 //===----------------------------------------------------------------------===//
@@ -267,58 +206,43 @@ void SelectWriter::writeProducts(Value lastBlock) {
   RankedTensorType score = b.acc(kColumns, kMaxRows, f32);
   RankedTensorType index = b.acc(kColumns, kMaxRows, i32);
   RankedTensorType rowOfColumn = b.row(kColumns, i32);
-  auto load = [&](unsigned pool, Value ofHead, Value first, int64_t rows,
-                  int64_t column) -> Value {
-    auto type = tile::BufferType::get(b.getContext(), {rows, task.headDim},
-                                      b.getBF16Type(), kSwizzleBytes);
-    return tile::LoadOp::create(
-        b, type, b.buffer(pool),
-        ValueRange{batch, ofHead, first, b.i32(column)});
-  };
   Value number = tile::IotaOp::create(b, b.column(kMaxRows, i32));
-  Rows rows = writeRows(b.add(number, like(firstBlock, number)),
-                        compare(Predicate::slt, number, like(numRows, number)));
-  Value hasRoom = compare(Predicate::slt, number, like(perItem, number));
-  Value begin = b.mul(number, like(stride, number));
-  Value inGlobal = both(hasRoom, like(isLong, hasRoom));
-  Value inArray = both(hasRoom, compare(Predicate::ne, hasRoom, inGlobal));
-  Value queriesHigh = load(task.queryPool, head, firstBlock, kMaxRows, 0);
-  Value queriesLow =
-      load(task.queryPool, head, firstBlock, kMaxRows, task.headDim);
+  BlockRows rows = writeBlockRows(
+      b, sizes, b.add(number, b.like(firstBlock, number)),
+      b.compare(Predicate::slt, number, b.like(numRows, number)));
+  Value hasRoom = b.compare(Predicate::slt, number, b.like(perItem, number));
+  Value begin = b.mul(number, b.like(stride, number));
+  Value inGlobal = b.both(hasRoom, b.like(isLong, hasRoom));
+  Value inArray = b.both(hasRoom, b.compare(Predicate::ne, hasRoom, inGlobal));
+  SplitTile queries = loadSplitTile(b, b.buffer(task.queryPool), batch, head,
+                                    firstBlock, kMaxRows);
   auto getTiles = [&](RowShape shape) {
     return b.mul(writeTiles(lastBlock, shape.columns),
                  b.i32(shape.columns / kColumns));
   };
-  Value tiles = select(isLong, getTiles(kLongRows), getTiles(kShortRows));
+  Value tiles = b.select(isLong, getTiles(kLongRows), getTiles(kShortRows));
   scf::ForOp::create(
       b, b.i32(0), tiles, b.i32(1), ValueRange(),
       [&](OpBuilder &, Location, Value tile, ValueRange) {
         Value first = b.mul(tile, b.i32(kColumns));
-        Value keysHigh = load(task.keyPool, keyHead, first, kColumns, 0);
-        Value keysLow =
-            load(task.keyPool, keyHead, first, kColumns, task.headDim);
-        Value product;
-        auto add = [&](Value keys, Value queries) {
-          product = tile::DotOp::create(b, score, keys, queries, product,
-                                        /*transpose_b=*/true);
-        };
-        add(keysHigh, queriesHigh);
-        add(keysHigh, queriesLow);
-        add(keysLow, queriesHigh);
+        SplitTile keys = loadSplitTile(b, b.buffer(task.keyPool), batch,
+                                       keyHead, first, kColumns);
+        Value product = writeSplitProduct(b, score, keys, queries);
         Value scaled =
             arith::MulFOp::create(b, product, b.filled(score, task.scale));
         // -0 + 0 is 0, so that equal scores have equal bits.
         scaled = arith::AddFOp::create(b, scaled, b.filled(score, 0));
         Value column = b.add(tile::IotaOp::create(b, rowOfColumn),
                              b.splat(first, rowOfColumn));
-        Value isCandidate = writeCandidates(rows, b.broadcast(column, index));
+        Value isCandidate =
+            writeCandidates(b, sizes, rows, b.broadcast(column, index));
         Value bits =
-            select(isCandidate, arith::BitcastOp::create(b, index, scaled),
-                   b.splat(b.i32(kNoCandidate), index));
+            b.select(isCandidate, arith::BitcastOp::create(b, index, scaled),
+                     b.splat(b.i32(kNoCandidate), index));
         auto write = [&](Value target, Value isThere, Value offset) {
-          Value starts =
-              select(isThere, b.add(begin, like(b.add(first, offset), begin)),
-                     like(-1, begin));
+          Value starts = b.select(
+              isThere, b.add(begin, b.like(b.add(first, offset), begin)),
+              b.like(-1, begin));
           tile::ArrayWriteOp::create(b, bits, target, starts);
         };
         write(array, inArray, b.i32(0));
@@ -328,7 +252,7 @@ void SelectWriter::writeProducts(Value lastBlock) {
 }
 
 void SelectWriter::readGiven(Value firstRow, const ScoreRows &scores,
-                             const Rows &rows, Value tiles) {
+                             const BlockRows &rows, Value tiles) {
   auto [numRows, numColumns] = scores.shape;
   RankedTensorType score = b.wide(numRows, numColumns, b.getF32Type());
   RankedTensorType index = score.clone(b.getI32Type());
@@ -347,9 +271,10 @@ void SelectWriter::readGiven(Value firstRow, const ScoreRows &scores,
         given = arith::AddFOp::create(b, given, b.filled(score, 0));
         Value column =
             b.add(tile::IotaOp::create(b, columns), b.splat(first, columns));
-        Value bits = select(writeCandidates(rows, b.broadcast(column, index)),
-                            arith::BitcastOp::create(b, index, given),
-                            b.splat(b.i32(kNoCandidate), index));
+        Value bits = b.select(
+            writeCandidates(b, sizes, rows, b.broadcast(column, index)),
+            arith::BitcastOp::create(b, index, given),
+            b.splat(b.i32(kNoCandidate), index));
         tile::ArrayWriteOp::create(b, bits, array, scores.getWrites(b, first));
         scf::YieldOp::create(b);
       });
@@ -363,9 +288,10 @@ void SelectWriter::readProducts(Value firstRow, const ScoreRows &scores,
   Value row =
       tile::IotaOp::create(b, b.wideRow(words.getShape()[0], b.getI32Type()));
   // Rows that do not exist read others.
-  Value exists = compare(Predicate::sge, scores.starts, like(0, row));
-  Value from = select(exists, b.add(row, like(firstRow, row)), like(0, row));
-  from = b.add(b.mul(from, like(stride, row)), like(scratchBegin, row));
+  Value exists = b.compare(Predicate::sge, scores.starts, b.like(0, row));
+  Value from =
+      b.select(exists, b.add(row, b.like(firstRow, row)), b.like(0, row));
+  from = b.add(b.mul(from, b.like(stride, row)), b.like(scratchBegin, row));
   // Several steps at once: each waits for memory.
   scf::ForOp::create(b, b.i32(0), tiles, b.i32(kStepsAtOnce), ValueRange(),
                      [&](OpBuilder &, Location, Value tile, ValueRange) {
@@ -377,7 +303,7 @@ void SelectWriter::readProducts(Value firstRow, const ScoreRows &scores,
                                    b.i32(words.getShape()[1])));
                          parts.push_back(tile::ArrayReadOp::create(
                              b, words, b.blockScratch(),
-                             b.add(from, like(firsts.back(), from))));
+                             b.add(from, b.like(firsts.back(), from))));
                        }
                        for (auto [first, part] : llvm::zip_equal(firsts, parts))
                          tile::ArrayWriteOp::create(b, part, array,
@@ -392,7 +318,7 @@ void SelectWriter::readProducts(Value firstRow, const ScoreRows &scores,
 
 void SelectWriter::writeList(const Choice &choice, Value firstRow,
                              Value lastRow, const ScoreRows &scores,
-                             Value tiles, const Rows &rows) {
+                             Value tiles, const BlockRows &rows) {
   Type i32 = b.getI32Type();
   int64_t together = scores.shape.rows;
   RankedTensorType words = b.wide(together, 4, i32);
@@ -412,13 +338,13 @@ void SelectWriter::writeList(const Choice &choice, Value firstRow,
         /*dim=*/IntegerAttr());
   };
   Value init = choice.ties ? choice.ties : b.splat(b.i32(0), indexRow);
-  Value all = b.ceilDiv(keyBlocks, kColumns), used = all;
+  Value all = b.ceilDiv(sizes.keyBlocks, kColumns), used = all;
   Value end = b.add(firstBlock, lastRow);
   if (task.causal)
     used = b.min(all, b.max(b.ceilDiv(writeOwnEnd(end), kColumns), b.i32(1)));
   // Only of own blocks that are compared with a position that is needed.
   Value ownBegin =
-      task.causal && !task.wholeOwn ? writeOwnBegin(block) : keyBlocks;
+      task.causal && !task.wholeOwn ? writeOwnBegin(block) : sizes.keyBlocks;
   scf::ForOp::create(
       b, b.i32(0), used, b.i32(1), init,
       [&](OpBuilder &, Location, Value tile, ValueRange carried) {
@@ -427,7 +353,7 @@ void SelectWriter::writeList(const Choice &choice, Value firstRow,
         Value numbers =
             b.add(tile::IotaOp::create(b, columns), b.splat(first, columns));
         Value column = b.broadcast(numbers, index);
-        Value isCandidate = writeCandidates(rows, column);
+        Value isCandidate = writeCandidates(b, sizes, rows, column);
 
         Value chosen = isCandidate, tied;
         if (!task.takesAll) {
@@ -435,30 +361,32 @@ void SelectWriter::writeList(const Choice &choice, Value firstRow,
               b, index, array,
               scores.getReads(b, getColumn(first, scores, tiles)));
           Value key = writeKeys(b, bits), last = spread(choice.last);
-          chosen = both(isCandidate, compare(Predicate::ugt, key, last));
-          tied = both(isCandidate, compare(Predicate::eq, key, last));
+          chosen = b.both(isCandidate, b.compare(Predicate::ugt, key, last));
+          tied = b.both(isCandidate, b.compare(Predicate::eq, key, last));
         }
         // Own blocks and the one of the first key, which is in the first
         // segment: keys change places inside segments only. Reading takes
         // longer than the rest, so positions that do not matter are outside.
-        Value isNeeded = either(
-            compare(Predicate::slt, first, b.i32(task.segment / kBlock)),
-            compare(Predicate::slt, ownBegin, b.add(first, b.i32(kColumns))));
+        Value isNeeded = b.either(
+            b.compare(Predicate::slt, first, b.i32(task.segment / kBlock)),
+            b.compare(Predicate::slt, ownBegin, b.add(first, b.i32(kColumns))));
         Value positions = b.broadcast(
-            tile::ReadOp::create(b, columns, b.buffer(task.ranges),
-                                 ValueRange{batch, keyHead,
-                                            select(isNeeded, first, keyBlocks),
-                                            b.i32(0)},
-                                 b.i32(kMaxInt), b.getI64IntegerAttr(2)),
+            tile::ReadOp::create(
+                b, columns, b.buffer(task.ranges),
+                ValueRange{batch, keyHead,
+                           b.select(isNeeded, first, sizes.keyBlocks),
+                           b.i32(0)},
+                b.i32(kMaxInt), b.getI64IntegerAttr(2)),
             index);
         Value isOwn =
-            both(compare(Predicate::sge, column, spread(rows.ownBegin)),
-                 compare(Predicate::slt, column, spread(rows.ownEnd)));
+            b.both(b.compare(Predicate::sge, column, spread(rows.ownBegin)),
+                   b.compare(Predicate::slt, column, spread(rows.ownEnd)));
         if (task.causal && !task.wholeOwn)
-          isOwn = both(isOwn,
-                       compare(Predicate::sle, positions, spread(rows.high)));
-        Value isFirst = compare(Predicate::eq, positions, like(0, positions));
-        Value listed = pack(either(chosen, either(isOwn, isFirst)));
+          isOwn = b.both(
+              isOwn, b.compare(Predicate::sle, positions, spread(rows.high)));
+        Value isFirst =
+            b.compare(Predicate::eq, positions, b.like(0, positions));
+        Value listed = pack(b.either(chosen, b.either(isOwn, isFirst)));
         if (tied) {
           // Seldom.
           auto take = scf::IfOp::create(
@@ -467,7 +395,7 @@ void SelectWriter::writeList(const Choice &choice, Value firstRow,
                 auto taken = tile::FirstBitsOp::create(b, words, indexRow,
                                                        pack(tied), ties);
                 scf::YieldOp::create(
-                    b, ValueRange{either(listed, taken.getFirst()),
+                    b, ValueRange{b.either(listed, taken.getFirst()),
                                   taken.getLeft()});
               },
               [&](OpBuilder &, Location) {
@@ -491,12 +419,12 @@ void SelectWriter::writeList(const Choice &choice, Value firstRow,
 
 void SelectWriter::writeScores(Value firstRow, Value lastRow,
                                const ScoreRows &scores, Value tiles,
-                               const Rows &rows) {
+                               const BlockRows &rows) {
   RankedTensorType index = b.wide(scores.shape.rows, kColumns, b.getI32Type());
   RankedTensorType score = index.clone(b.getF32Type());
   RankedTensorType columns = b.wideColumn(kColumns, b.getI32Type());
   scf::ForOp::create(
-      b, b.i32(0), b.ceilDiv(keyBlocks, kColumns), b.i32(1), ValueRange(),
+      b, b.i32(0), b.ceilDiv(sizes.keyBlocks, kColumns), b.i32(1), ValueRange(),
       [&](OpBuilder &, Location, Value tile, ValueRange) {
         Value first = b.mul(tile, b.i32(kColumns));
         Value column = b.broadcast(
@@ -507,9 +435,9 @@ void SelectWriter::writeScores(Value firstRow, Value lastRow,
             scores.getReads(b, getColumn(first, scores, tiles)));
         tile::WriteOp::create(
             b,
-            select(writeCandidates(rows, column),
-                   arith::BitcastOp::create(b, score, bits),
-                   b.filled(score, -kInfinity)),
+            b.select(writeCandidates(b, sizes, rows, column),
+                     arith::BitcastOp::create(b, score, bits),
+                     b.filled(score, -kInfinity)),
             b.buffer(*task.scores),
             ValueRange{batch, head, b.add(firstBlock, firstRow), first},
             b.sub(lastRow, firstRow), /*dim=*/IntegerAttr());
@@ -523,8 +451,8 @@ void SelectWriter::writeBlank() {
       b.wide(kLongRows.rows, kLongRows.columns, b.getI32Type());
   Value row =
       tile::IotaOp::create(b, b.wideRow(kLongRows.rows, b.getI32Type()));
-  Value starts = select(compare(Predicate::eq, row, like(0, row)),
-                        like(task.scoreWords, row), like(-1, row));
+  Value starts = b.select(b.compare(Predicate::eq, row, b.like(0, row)),
+                          b.like(task.scoreWords, row), b.like(-1, row));
   tile::ArrayWriteOp::create(b, b.splat(b.i32(kNoCandidate), words), array,
                              starts);
 }
@@ -534,17 +462,18 @@ void SelectWriter::writeGroup(Value firstRow, Value lastRow, RowShape shape) {
   RankedTensorType indexRow = b.wideRow(shape.rows, b.getI32Type());
   Value number = tile::IotaOp::create(b, indexRow);
   Value row = b.add(number, b.splat(firstRow, indexRow));
-  Value exists = compare(Predicate::slt, row, like(lastRow, row));
-  Rows rows = writeRows(b.add(row, like(firstBlock, row)), exists);
+  Value exists = b.compare(Predicate::slt, row, b.like(lastRow, row));
+  BlockRows rows =
+      writeBlockRows(b, sizes, b.add(row, b.like(firstBlock, row)), exists);
   ScoreRows scores;
   Value tiles;
   if (needsScores()) {
     bool isAlone = shape.rows == kLongRows.rows || task.given;
-    Value at = b.mul(isAlone ? number : row, like(stride, row));
-    Value kept = b.mul(number, like(shape.columns, number));
-    scores = {shape, array, select(exists, at, like(-1, row)),
+    Value at = b.mul(isAlone ? number : row, b.like(stride, row));
+    Value kept = b.mul(number, b.like(shape.columns, number));
+    scores = {shape, array, b.select(exists, at, b.like(-1, row)),
               b.i32(task.scoreWords),
-              b.add(kept, like(task.scoreWords + kLongRows.columns, kept))};
+              b.add(kept, b.like(task.scoreWords + kLongRows.columns, kept))};
     tiles =
         writeTiles(b.add(firstBlock, b.sub(lastRow, b.i32(1))), shape.columns);
     if (task.given)
@@ -569,8 +498,8 @@ void SelectWriter::writeGroups(RowShape shape) {
   Value end = numRows;
   // One of the two has all rows.
   if (needsScores())
-    end =
-        ofLong ? select(isLong, end, b.i32(0)) : select(isLong, b.i32(0), end);
+    end = ofLong ? b.select(isLong, end, b.i32(0))
+                 : b.select(isLong, b.i32(0), end);
   scf::ForOp::create(b, b.i32(0), end, together, ValueRange(),
                      [&](OpBuilder &, Location, Value firstRow, ValueRange) {
                        Value lastRow =
@@ -590,7 +519,8 @@ void SelectWriter::write() {
   Value query = b.buffer(task.query);
   Value heads = b.dim(query, 1);
   Value perKeyHead = b.div(heads, b.dim(b.buffer(task.key), 1));
-  Value groups = b.div(b.sub(b.add(queryBlocks, perItem), b.i32(1)), perItem);
+  Value groups =
+      b.div(b.sub(b.add(sizes.queryBlocks, perItem), b.i32(1)), perItem);
   auto items =
       tile::ForEachOp::create(b, b.dim(query, 0), heads, groups, heads);
   b.setInsertionPointToStart(&items.getBody().front());
@@ -599,10 +529,10 @@ void SelectWriter::write() {
   firstBlock = b.mul(items.getBody().getArgument(2), perItem);
   // Where items are not drawn there may be more than there are: they have no
   // rows.
-  Value isItem = compare(Predicate::slt, batch, b.dim(query, 0));
+  Value isItem = b.compare(Predicate::slt, batch, b.dim(query, 0));
   batch = b.min(batch, b.sub(b.dim(query, 0), b.i32(1)));
-  numRows =
-      select(isItem, b.min(b.sub(queryBlocks, firstBlock), perItem), b.i32(0));
+  numRows = b.select(
+      isItem, b.min(b.sub(sizes.queryBlocks, firstBlock), perItem), b.i32(0));
   keyHead = b.div(head, perKeyHead);
   if (hasProducts()) {
     // Nobody reads the scores of the last item any more.

@@ -116,12 +116,6 @@ private:
   Value writeWholeTies(Value last);
   Value writeKeptTies(Value kept, Value above, Value last);
 
-  Value select(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(b, condition, x, y);
-  }
-  Value compare(arith::CmpFPredicate predicate, Value x, Value y) {
-    return arith::CmpFOp::create(b, predicate, x, y);
-  }
   Value reduce(tile::ReduceKind kind, Value source, RankedTensorType type) {
     return tile::ReduceOp::create(b, type, kind, source, /*dim=*/1,
                                   /*offset=*/IntegerAttr());
@@ -137,7 +131,7 @@ private:
   }
   /// `sums` and the values of `tile` where `condition`.
   Value addWhere(Value condition, Value tile, Value sums) {
-    Value kept = select(condition, tile, b.filled(values, 0));
+    Value kept = b.select(condition, tile, b.filled(values, 0));
     return arith::AddFOp::create(b, sums,
                                  reduce(tile::ReduceKind::Add, kept, parts));
   }
@@ -194,26 +188,27 @@ void ChoiceWriter::writeMaximum() {
         Value largest = arith::MaxNumFOp::create(
             b, carried[0], reduce(tile::ReduceKind::Max, score, parts));
         Value isNaN = arith::AndIOp::create(
-            b, compare(arith::CmpFPredicate::UNO, score, score),
+            b, b.compare(arith::CmpFPredicate::UNO, score, score),
             arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits,
                                   b.splat(b.i32(kNoCandidate), words)));
-        Value marked = select(isNaN, b.filled(values, 1), b.filled(values, 0));
+        Value marked =
+            b.select(isNaN, b.filled(values, 1), b.filled(values, 0));
         Value anyNaN = arith::MaxNumFOp::create(
             b, carried[1], reduce(tile::ReduceKind::Max, marked, parts));
         return {largest, anyNaN};
       });
   max = reduce(tile::ReduceKind::Max, results[0], row);
-  hasNaN =
-      compare(arith::CmpFPredicate::OGT,
-              reduce(tile::ReduceKind::Max, results[1], row), b.filled(row, 0));
+  hasNaN = b.compare(arith::CmpFPredicate::OGT,
+                     reduce(tile::ReduceKind::Max, results[1], row),
+                     b.filled(row, 0));
 }
 
 void ChoiceWriter::writeProbabilities() {
   // Rows without a candidate: -inf minus -inf would be NaN.
   Value isNone =
-      compare(arith::CmpFPredicate::OEQ, max, b.filled(row, -kInfinity));
+      b.compare(arith::CmpFPredicate::OEQ, max, b.filled(row, -kInfinity));
   Value offset = arith::NegFOp::create(
-      b, arith::MulFOp::create(b, select(isNone, b.filled(row, 0), max),
+      b, arith::MulFOp::create(b, b.select(isNone, b.filled(row, 0), max),
                                b.filled(row, kLog2E)));
   SmallVector<Value> results = forValues(
       {b.filled(parts, 0)},
@@ -222,9 +217,9 @@ void ChoiceWriter::writeProbabilities() {
         Value p = math::Exp2Op::create(
             b, math::FmaOp::create(b, score, b.filled(values, kLog2E),
                                    spread(offset)));
-        Value isNumber = compare(arith::CmpFPredicate::ORD, score, score);
+        Value isNumber = b.compare(arith::CmpFPredicate::ORD, score, score);
         tile::ArrayWriteOp::create(
-            b, select(isNumber, arith::BitcastOp::create(b, words, p), bits),
+            b, b.select(isNumber, arith::BitcastOp::create(b, words, p), bits),
             rows.array, rows.getWrites(b, first));
         return {addWhere(isNumber, p, carried[0])};
       });
@@ -265,10 +260,10 @@ Value ChoiceWriter::writeLowest() {
   Value value = arith::DivFOp::create(
       b, arith::MulFOp::create(b, sum, b.filled(row, getLowestShare(task))),
       b.splat(number, row));
-  Value reaches = compare(arith::CmpFPredicate::OGE, sum, target);
-  return select(reaches,
-                arith::MaxUIOp::create(b, writeKey(value), spread(kMinInt)),
-                spread(0));
+  Value reaches = b.compare(arith::CmpFPredicate::OGE, sum, target);
+  return b.select(reaches,
+                  arith::MaxUIOp::create(b, writeKey(value), spread(kMinInt)),
+                  spread(0));
 }
 
 /// Passes after which an interval of rows of so many candidates holds one key.
@@ -303,8 +298,8 @@ ChoiceWriter::Interval ChoiceWriter::writePass(const Interval &interval,
     inside.push_back(arith::CmpIOp::create(b, arith::CmpIPredicate::ult, key,
                                            interval.high));
     reaches.push_back(arith::AndIOp::create(
-        b, inside.back(), compare(arith::CmpFPredicate::OGE, sum, target)));
-    next.low = select(reaches.back(), key, next.low);
+        b, inside.back(), b.compare(arith::CmpFPredicate::OGE, sum, target)));
+    next.low = b.select(reaches.back(), key, next.low);
   }
   for (int64_t i = kParts - 2; i >= 0; --i) {
     Value misses = arith::AndIOp::create(
@@ -312,8 +307,8 @@ ChoiceWriter::Interval ChoiceWriter::writePass(const Interval &interval,
         arith::XOrIOp::create(b, reaches[i],
                               b.splat(b.constant(b.getBoolAttr(true)),
                                       row.clone(b.getI1Type()))));
-    next.high = select(misses, keys[i], next.high);
-    next.above = select(misses, found[i], next.above);
+    next.high = b.select(misses, keys[i], next.high);
+    next.above = b.select(misses, found[i], next.above);
   }
   return next;
 }
@@ -339,9 +334,9 @@ SmallVector<Value> ChoiceWriter::addWhole(ArrayRef<Value> lowest) {
         Value value = toFloat(bits, values);
         SmallVector<Value> next;
         for (auto [least, sum] : llvm::zip_equal(lowest, sums))
-          next.push_back(
-              select(compare(arith::CmpFPredicate::OGE, value, spread(least)),
-                     arith::AddFOp::create(b, sum, getWeight(value)), sum));
+          next.push_back(b.select(
+              b.compare(arith::CmpFPredicate::OGE, value, spread(least)),
+              arith::AddFOp::create(b, sum, getWeight(value)), sum));
         return next;
       });
   for (Value &sum : found)
@@ -354,7 +349,7 @@ SmallVector<Value> ChoiceWriter::addKept(Value kept, Value above,
   SmallVector<Value> found;
   for (Value least : lowest) {
     Value sum =
-        addWhere(compare(arith::CmpFPredicate::OGE, kept, spread(least)),
+        addWhere(b.compare(arith::CmpFPredicate::OGE, kept, spread(least)),
                  getWeight(kept), b.filled(parts, 0));
     found.push_back(arith::AddFOp::create(
         b, above, reduce(tile::ReduceKind::Add, sum, row)));
@@ -376,8 +371,8 @@ Value ChoiceWriter::writeKept(const Interval &interval) {
         Value value = toFloat(bits, values);
         // Behind the largest float there are only NaN.
         Value isKept = arith::AndIOp::create(
-            b, compare(arith::CmpFPredicate::OGE, value, spread(low)),
-            compare(arith::CmpFPredicate::ULT, value, spread(high)));
+            b, b.compare(arith::CmpFPredicate::OGE, value, spread(low)),
+            b.compare(arith::CmpFPredicate::ULT, value, spread(high)));
         return {tile::ArrayAppendOp::create(b, counts, bits, isKept, rows.array,
                                             starts, carried[0], limit)};
       });
@@ -385,7 +380,7 @@ Value ChoiceWriter::writeKept(const Interval &interval) {
                       arith::SIToFPOp::create(b, parts, results.front()), row);
   return tile::AnyOp::create(
       b, b.getI1Type(),
-      compare(arith::CmpFPredicate::OGT, most, b.filled(row, limit)));
+      b.compare(arith::CmpFPredicate::OGT, most, b.filled(row, limit)));
 }
 
 Value ChoiceWriter::writeTies(Value above, Value each) {
@@ -396,16 +391,16 @@ Value ChoiceWriter::writeTies(Value above, Value each) {
       b, arith::MaxNumFOp::create(b, wanted, b.filled(row, 1)),
       b.filled(row, kMany));
   Value whole = arith::FPToSIOp::create(b, indexRow, wanted);
-  Value isLess = compare(arith::CmpFPredicate::OLT,
-                         arith::SIToFPOp::create(b, row, whole), wanted);
-  return select(isLess, b.add(whole, b.splat(b.i32(1), indexRow)), whole);
+  Value isLess = b.compare(arith::CmpFPredicate::OLT,
+                           arith::SIToFPOp::create(b, row, whole), wanted);
+  return b.select(isLess, b.add(whole, b.splat(b.i32(1), indexRow)), whole);
 }
 
 std::pair<Value, Value> ChoiceWriter::compareWithLast(Value value,
                                                       Value lastValue) {
-  Value isTie = compare(arith::CmpFPredicate::OEQ, value, spread(lastValue));
-  return {compare(arith::CmpFPredicate::OGT, value, spread(lastValue)),
-          select(isTie, getWeight(value), b.filled(values, 0))};
+  Value isTie = b.compare(arith::CmpFPredicate::OEQ, value, spread(lastValue));
+  return {b.compare(arith::CmpFPredicate::OGT, value, spread(lastValue)),
+          b.select(isTie, getWeight(value), b.filled(values, 0))};
 }
 
 Value ChoiceWriter::writeWholeTies(Value last) {
@@ -448,11 +443,11 @@ Choice ChoiceWriter::write() {
   };
   // A row of one step fits into registers as it is.
   Value hasSteps = isMore(2);
-  Value before = select(isMore(kManySteps), b.i32(kManyPasses),
-                        select(hasSteps, b.i32(kSomePasses), b.i32(0)));
-  Value after =
-      select(hasSteps, b.sub(b.i32(getNumPasses(task, kMaxCandidates)), before),
-             b.i32(getNumPasses(task, rows.shape.columns)));
+  Value before = b.select(isMore(kManySteps), b.i32(kManyPasses),
+                          b.select(hasSteps, b.i32(kSomePasses), b.i32(0)));
+  Value after = b.select(
+      hasSteps, b.sub(b.i32(getNumPasses(task, kMaxCandidates)), before),
+      b.i32(getNumPasses(task, rows.shape.columns)));
   auto addWholeRows = [&](ArrayRef<Value> lowest) { return addWhole(lowest); };
   interval = writePasses(interval, before, addWholeRows);
   Value isTooMuch =
@@ -472,9 +467,9 @@ Choice ChoiceWriter::write() {
         scf::YieldOp::create(b, ValueRange{last, writeWholeTies(last)});
       },
       [&](OpBuilder &, Location) {
-        Value starts = select(hasSteps, rows.kept, rows.starts);
-        starts = select(isThere(b, rows.starts), starts,
-                        b.splat(rows.blank, indexRow));
+        Value starts = b.select(hasSteps, rows.kept, rows.starts);
+        starts = b.select(isThere(b, rows.starts), starts,
+                          b.splat(rows.blank, indexRow));
         Value kept = toFloat(
             tile::ArrayReadOp::create(b, words, rows.array, starts), values);
         auto add = [&](ArrayRef<Value> lowest) {
@@ -488,11 +483,11 @@ Choice ChoiceWriter::write() {
   if (task.isNoneUnreached) {
     Value unreached =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, last, none);
-    ties = select(unreached, none, ties);
-    last = select(unreached, spread(-1), last);
+    ties = b.select(unreached, none, ties);
+    last = b.select(unreached, spread(-1), last);
   }
   // A row that holds NaN takes all candidates.
-  return {select(hasNaN, none, last), ties};
+  return {b.select(hasNaN, none, last), ties};
 }
 
 Choice mlir::pbs::writeChoice(KernelWriter &b, const SelectTask &task,

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockRows.h"
 #include "Kernels.h"
 #include "Select.h"
 #include "pbs/Conversion/PBSToTile/Policies.h"
@@ -13,13 +14,6 @@
 
 using namespace mlir;
 using namespace mlir::pbs;
-
-/// Rows of a query block, keys of a key block.
-static constexpr int64_t kBlock = 128;
-
-static unsigned getBuffer(Value argument) {
-  return cast<BlockArgument>(argument).getArgNumber();
-}
 
 /// Fills in what the policies say; returns why there is no kernel for them.
 static std::optional<std::string> setPolicies(SelectTask &task,

@@ -29,7 +29,7 @@ constexpr int64_t kWarpgroupBarrier =
 static_assert(kWarpgroupBarrier + kMaxConsumers <= 16, "16 named barriers");
 
 /// Threads of a turn's barrier: the warpgroup that waits and the one before it.
-constexpr int64_t kTurnThreads = 256;
+constexpr int64_t kTurnThreads = 2 * kWarpgroupThreads;
 
 /// Rows of a warpgroup.
 constexpr int64_t kWarpgroupRows = 64;

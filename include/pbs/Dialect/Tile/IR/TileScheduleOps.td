@@ -264,7 +264,7 @@ def Tile_RingWaitOp : Tile_SyncOp<"ring_wait", [
 }
 
 def Tile_TurnPassOp : Tile_SyncOp<"turn_pass"> {
-    let summary = "Let the next warpgroup at the tensor cores";
+  let summary = "Let the next warpgroup at the tensor cores";
   let description = [{
     Example:
 
@@ -282,8 +282,9 @@ def Tile_TurnPassOp : Tile_SyncOp<"turn_pass"> {
 def Tile_TurnWaitOp : Tile_SyncOp<"turn_wait"> {
   let summary = "Wait for one's turn at the tensor cores";
   let description = [{
-        Consumer warpgroups take turns one after the other, the first begins (PTX ISA,
-    bar.sync and bar.arrive). Each waits and passes in turn, the same number of times.
+    Consumer warpgroups take turns one after the other, the first begins (PTX ISA,
+    bar.sync and bar.arrive). Each waits and passes in turn, the same number of
+    times.
 
     Example:
 

@@ -25,12 +25,12 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `specialize`: where tiles are loaded in a loop.
     - `stages`: the deepest ring of 1, 2 or 4 slots that fits.
     - `overlap`: where a loop has two products of which one depends on the other.
-            - `ping-pong`: where several warpgroups overlap products. Two do not if all work
-      items have loops of the same length: there the turns cost 2 to 3 %.
+    - `ping-pong`: where several warpgroups overlap products. Two do not if all work
+      items have loops of the same length: there the turns cost 1 to 3 %.
     - `schedule`: `dynamic` with a producer, else `single`.
-        - `skip-scaling`: where more than two warpgroups overlap products, which is 2 to
-      6 % with turns; of two it gains up to 2 % over 64K keys, and loses as much
-      over few.
+    - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
+      to 10 %; with two it gains up to 2 % over 64K keys, and loses as much over
+      few.
     - registers: 32 for a thread that loads, the rest for those that compute.
 
     Example:
