@@ -21,9 +21,10 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     It takes
 
     - `pbs.attention`, `pbs.packed_attention` and `pbs.sparse_attention` of f16
-            or bf16, head dimension 64 or 128, lists of blocks of 128x128. Without a list
-            a query block has `query-rows` rows, by itself 192 where a head has 64
-      elements and sequences are not packed, and else 128. Blocks that need a mask come first; keys past the end, of the sequence where sequences are
+      or bf16, head dimension 64 or 128, lists of blocks of 128x128. Without a
+      list a query block has `query-rows` rows, by itself 192 where a head has 64
+      elements and sequences are not packed, and else 128. Blocks that need a
+      mask come first; keys past the end, of the sequence where sequences are
       packed, are masked by their number, others by their position. A row that
       sees nothing gives 0 and `-inf`;
     - `pbs.pool` with `#pbs.mean_pool`, head dimension 64 or 128, blocks of a multiple
