@@ -39,8 +39,8 @@ struct KernelFacts {
   /// A loop with two products, of which one depends on the other; products
   /// beside each other of which none does.
   bool hasChain = false, hasSeparate = false;
-  /// Loops with such a chain are as long in one work item as in another.
-  bool hasEvenItems = true;
+  /// Two warpgroups do not find their rhythm by themselves.
+  bool needsTurns = false;
   /// Rows of products and of what lies as they do.
   int64_t rows = 0;
   /// Bytes of tiles loaded in loops.
@@ -56,6 +56,15 @@ static bool dependsOnItem(scf::ForOp loop) {
         ValueRange{loop.getLowerBound(), loop.getUpperBound(), loop.getStep()},
         [&](Value bound) { return dependsOn(bound, arg, loop->getBlock()); });
   });
+}
+
+/// Whether two warpgroups gain from turns in `loop` (measured): they do where
+/// it goes over a range that is longer in one work item than in another, but
+/// not where it goes over listed blocks.
+static bool needsTurns(scf::ForOp loop) {
+  auto size = loop.getUpperBound().getDefiningOp<ListSizeOp>();
+  bool isListed = size && size.getList().getType().getKind() == ListKind::Bits;
+  return dependsOnItem(loop) && !isListed;
 }
 
 static KernelFacts getFacts(FuncOp func) {
@@ -84,7 +93,7 @@ static KernelFacts getFacts(FuncOp func) {
       };
       if (loop && llvm::any_of(loop.getOps<DotOp>(), feedsDot)) {
         facts.hasChain = true;
-        facts.hasEvenItems &= !dependsOnItem(loop);
+        facts.needsTurns |= needsTurns(loop);
       }
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
@@ -170,10 +179,9 @@ private:
     }
     bool persistent = items != Schedule::Single;
     bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate);
-    bool turns =
-        pick(pingPong, overlaps && facts.hasChain && divides &&
-                           (numConsumers > 2 ||
-                            (numConsumers == 2 && !facts.hasEvenItems)));
+    bool turns = pick(pingPong, overlaps && facts.hasChain && divides &&
+                                    (numConsumers > 2 ||
+                                     (numConsumers == 2 && facts.needsTurns)));
     bool skips =
         pick(skipScaling, overlaps && facts.hasChain && numConsumers > 2);
     auto makeConfig = [&](int64_t slots, int64_t itemSlots, int64_t producer,
