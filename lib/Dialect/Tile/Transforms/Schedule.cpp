@@ -5,9 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DivideLoop.h"
 #include "SharedMemory.h"
+#include "Slice.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 
@@ -18,6 +19,13 @@ namespace mlir::tile {
 
 using namespace mlir;
 using namespace mlir::tile;
+
+/// Iterations of the last loop of an item that follow the draw of the next. In
+/// each the producer waits until a slot is free, in attention as long as
+/// consumers take for a tile of keys: 1 to 2 microseconds. A draw takes about
+/// one, so the last iteration alone would hide it; two leave room for blocks
+/// that draw at the same time.
+static constexpr int32_t kIterationsBehindDraw = 2;
 
 namespace {
 /// Emits the arithmetic of items at one place.
@@ -100,8 +108,48 @@ static void scheduleStatic(ForEachOp items) {
   items.erase();
 }
 
-/// The side that draws: the next number is drawn before the body, so that its
-/// latency hides behind it.
+/// The loop before whose last iterations the next item is drawn, if there is
+/// one: the last loop of the body, if it fills rings and the item says how
+/// often it runs. A block that draws before a long item keeps the next one from
+/// others meanwhile, and at the end all wait for it.
+static scf::ForOp getLoopToDrawIn(ForEachOp items) {
+  Block &body = items.getBody().front();
+  auto loops = llvm::reverse(body.getOps<scf::ForOp>());
+  if (loops.empty())
+    return {};
+  scf::ForOp last = *loops.begin();
+  auto dependsOnItem = [&](Value bound) {
+    return llvm::any_of(body.getArguments(), [&](Value argument) {
+      return dependsOn(bound, argument, &body);
+    });
+  };
+  WalkResult fills =
+      last.walk([](RingPushOp) { return WalkResult::interrupt(); });
+  if (!fills.wasInterrupted() || !canDivide(last) ||
+      !last.getUpperBound().getType().isInteger(32) ||
+      !(dependsOnItem(last.getLowerBound()) ||
+        dependsOnItem(last.getUpperBound())))
+    return {};
+  return last;
+}
+
+/// Draws the next item in the body of the present one, once on every path:
+/// before the last iterations of the loop, or before all that there are.
+static Value drawInLoop(scf::ForOp loop, Value counter) {
+  OpBuilder builder(loop);
+  Location loc = loop.getLoc();
+  Value behind = arith::ConstantOp::create(
+      builder, loc, builder.getI32IntegerAttr(kIterationsBehindDraw));
+  Value middle =
+      arith::SubIOp::create(builder, loc, loop.getUpperBound(), behind);
+  middle = arith::MaxSIOp::create(builder, loc, middle, loop.getLowerBound());
+  builder.setInsertionPoint(divideLoop(loop, middle));
+  return FetchItemOp::create(builder, loc, builder.getI32Type(), counter);
+}
+
+/// The side that draws: the next number is drawn before the last loads of an
+/// item where getLoopToDrawIn() finds a loop, else before all of them, so that
+/// its latency hides behind them.
 static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
   OpBuilder builder(items);
   Location loc = items.getLoc();
@@ -118,7 +166,9 @@ static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
                                        number, total);
     scf::ConditionOp::create(builder, loc, more, number);
     Block *after = builder.createBlock(&loop.getAfter(), {}, {i32}, {loc});
-    Value next = FetchItemOp::create(builder, loc, i32, counter);
+    scf::ForOp last = getLoopToDrawIn(items);
+    Value next = last ? drawInLoop(last, counter)
+                      : FetchItemOp::create(builder, loc, i32, counter);
     SmallVector<Value> values = item.decode(items, after->getArgument(0));
     RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
                        Value(), values);

@@ -5,9 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DivideLoop.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/Matchers.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 
@@ -22,8 +21,7 @@ using namespace mlir::tile;
 /// The value below which the induction variable makes the condition of an if
 /// of the body true, if there is one.
 static Value getBound(scf::ForOp loop) {
-  // With another step the second loop would not begin at an iteration.
-  if (!matchPattern(loop.getStep(), m_One()) || loop.getUnsignedCmp())
+  if (!canDivide(loop))
     return {};
   for (auto branch : loop.getBody()->getOps<scf::IfOp>()) {
     auto compare = branch.getCondition().getDefiningOp<arith::CmpIOp>();
@@ -74,14 +72,7 @@ struct SplitLoopsPass final : tile::impl::SplitLoopsPassBase<SplitLoopsPass> {
           arith::MinSIOp::create(builder, loc, bound, loop.getUpperBound());
       middle =
           arith::MaxSIOp::create(builder, loc, middle, loop.getLowerBound());
-      builder.setInsertionPointAfter(loop);
-      auto second = cast<scf::ForOp>(builder.clone(*loop));
-      loop.replaceAllUsesWith(second.getResults());
-      loop.setUpperBound(middle);
-      second.setLowerBound(middle);
-      for (auto [init, result] :
-           llvm::zip(second.getInitsMutable(), loop.getResults()))
-        init.set(result);
+      scf::ForOp second = divideLoop(loop, middle);
       resolve(loop, bound, true);
       resolve(second, bound, false);
       ++numSplit;

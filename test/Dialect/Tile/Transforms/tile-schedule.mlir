@@ -79,6 +79,179 @@ tile.func @dynamic(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic} {
 
 #dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
 
+// Items of different lengths: the next one is drawn, once, before the last two
+// iterations of the last loop. A loop that runs no time, too, has its draw.
+
+// CHECK-LABEL: tile.func @drawn_late
+// CHECK-SAME: %[[C:[^:]*]]: !tile.global<1xi32> {tile.counter}
+// CHECK: %[[ITEMS:.*]] = tile.ring_create : <2, i32, i32, i32>
+// CHECK: producer {
+// CHECK: %[[FIRST:.*]] = tile.fetch_item %[[C]]
+// CHECK: scf.while (%{{.*}} = %[[FIRST]])
+// CHECK: } do {
+// CHECK-NOT: tile.fetch_item
+// CHECK: tile.ring_push %[[ITEMS]] scalars(%{{.*}}, %[[H:.*]], %[[A:.*]])
+// CHECK-NOT: tile.fetch_item
+// CHECK: scf.for %{{.*}} = %[[ZERO:.*]] to %[[H]] step
+// CHECK: %[[LAST:.*]] = arith.constant 2 : i32
+// CHECK: %[[LESS:.*]] = arith.subi %[[A]], %[[LAST]]
+// CHECK: %[[MIDDLE:.*]] = arith.maxsi %[[LESS]], %[[H]]
+// CHECK: %[[SUM:.*]] = scf.for %{{.*}} = %[[H]] to %[[MIDDLE]] step %{{.*}} iter_args(%{{.*}} = %[[ZERO]])
+// CHECK-NEXT: tile.ring_push
+// CHECK-NOT: tile.fetch_item
+// CHECK: scf.yield
+// CHECK: %[[NEXT:.*]] = tile.fetch_item %[[C]]
+// CHECK-NEXT: %[[ALL:.*]] = scf.for %{{.*}} = %[[MIDDLE]] to %[[A]] step %{{.*}} iter_args(%{{.*}} = %[[SUM]])
+// CHECK-NEXT: tile.ring_push
+// CHECK-NOT: tile.fetch_item
+// CHECK: scf.yield
+// CHECK: tile.ring_push %{{.*}} scalars(%[[ALL]])
+// CHECK-NEXT: scf.yield %[[NEXT]]
+// CHECK-NOT: tile.fetch_item
+// CHECK: } consumer {
+tile.func @drawn_late(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic} {
+  %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
+  %ring = tile.ring_create : !tile.ring<2, i32>
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  tile.warp_specialize producer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+      scf.for %i = %c0 to %h step %c1 : i32 {
+        tile.ring_push %ring scalars(%i) : !tile.ring<2, i32>
+      }
+      %all = scf.for %i = %h to %a step %c1 iter_args(%s = %c0) -> i32 : i32 {
+        tile.ring_push %ring scalars(%s) : !tile.ring<2, i32>
+        %t = arith.addi %s, %i : i32
+        scf.yield %t : i32
+      }
+      tile.ring_push %ring scalars(%all) : !tile.ring<2, i32>
+    }
+  } consumer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+    }
+  }
+  tile.return
+}
+
+// -----
+
+#dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
+
+// Items of one length need no late draw: what their loop runs to is no matter of
+// the item, wherever it is computed.
+
+// CHECK-LABEL: tile.func @of_one_length
+// CHECK-SAME: %[[C:[^:]*]]: !tile.global<1xi32> {tile.counter}
+// CHECK: tile.fetch_item %[[C]]
+// CHECK: } do {
+// CHECK-NEXT: ^
+// CHECK-NEXT: %[[NEXT:.*]] = tile.fetch_item %[[C]]
+// CHECK: scf.for
+// CHECK-NOT: tile.fetch_item
+// CHECK-NOT: scf.for
+// CHECK: scf.yield %[[NEXT]]
+// CHECK: } consumer {
+tile.func @of_one_length(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic} {
+  %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
+  %ring = tile.ring_create : !tile.ring<2, i32>
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c2 = arith.constant 2 : i32
+  tile.warp_specialize producer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+      %n = arith.muli %b0, %c2 : i32
+      scf.for %i = %c0 to %n step %c1 : i32 {
+        tile.ring_push %ring scalars(%i) : !tile.ring<2, i32>
+      }
+    }
+  } consumer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+    }
+  }
+  tile.return
+}
+
+// -----
+
+#dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
+
+// The second of two loops in other steps would not begin at an iteration.
+
+// CHECK-LABEL: tile.func @in_steps_of_two
+// CHECK-SAME: %[[C:[^:]*]]: !tile.global<1xi32> {tile.counter}
+// CHECK: tile.fetch_item %[[C]]
+// CHECK: } do {
+// CHECK-NEXT: ^
+// CHECK-NEXT: %[[NEXT:.*]] = tile.fetch_item %[[C]]
+// CHECK: scf.for
+// CHECK-NOT: tile.fetch_item
+// CHECK-NOT: scf.for
+// CHECK: scf.yield %[[NEXT]]
+// CHECK: } consumer {
+tile.func @in_steps_of_two(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic} {
+  %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
+  %ring = tile.ring_create : !tile.ring<2, i32>
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c2 = arith.constant 2 : i32
+  tile.warp_specialize producer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+      scf.for %i = %c0 to %a step %c2 : i32 {
+        tile.ring_push %ring scalars(%i) : !tile.ring<2, i32>
+      }
+    }
+  } consumer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+    }
+  }
+  tile.return
+}
+
+// -----
+
+#dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
+
+// What counts is the last loop.
+
+// CHECK-LABEL: tile.func @last_loop_is_fixed
+// CHECK-SAME: %[[C:[^:]*]]: !tile.global<1xi32> {tile.counter}
+// CHECK: tile.fetch_item %[[C]]
+// CHECK: } do {
+// CHECK-NEXT: ^
+// CHECK-NEXT: %[[NEXT:.*]] = tile.fetch_item %[[C]]
+// CHECK: scf.for
+// CHECK-NOT: tile.fetch_item
+// CHECK: scf.for
+// CHECK-NOT: tile.fetch_item
+// CHECK-NOT: scf.for
+// CHECK: scf.yield %[[NEXT]]
+// CHECK: } consumer {
+tile.func @last_loop_is_fixed(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic} {
+  %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
+  %ring = tile.ring_create : !tile.ring<2, i32>
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c2 = arith.constant 2 : i32
+  tile.warp_specialize producer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+      scf.for %i = %c0 to %a step %c1 : i32 {
+        tile.ring_push %ring scalars(%i) : !tile.ring<2, i32>
+      }
+      scf.for %i = %c0 to %b0 step %c1 : i32 {
+        tile.ring_push %ring scalars(%i) : !tile.ring<2, i32>
+      }
+    }
+  } consumer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+    }
+  }
+  tile.return
+}
+
+// -----
+
+#dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
+
 // expected-error @below {{expected, for a dynamic schedule, one tile.for_each of the producer and one of the consumers, got 1 in all}}
 tile.func @undivided(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic} {
   %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
