@@ -229,13 +229,17 @@ struct ConvertFetchItem : KernelPattern<FetchItemOp> {
   using KernelPattern::KernelPattern;
 
   LogicalResult
-  matchAndRewrite(FetchItemOp op, OneToNOpAdaptor,
+  matchAndRewrite(FetchItemOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Value draws = b.cmp(Cmp::EQ, kernel.lane, 0), otherwise = b.c32(0);
+    if (op.getCondition()) {
+      draws = b.and_(draws, adaptor.getCondition().front());
+      otherwise = adaptor.getOtherwise().front();
+    }
     Value drawn =
-        b.ptx32("{\nmov.b32 $0, 0;\n@$2 atom.global.add.u32 $0, [$1], 1;\n}",
-                {kernel.getAddress(b, op.getCounter(), {}),
-                 b.cmp(Cmp::EQ, kernel.lane, 0)});
+        b.ptx32("{\nmov.b32 $0, $3;\n@$2 atom.global.add.u32 $0, [$1], 1;\n}",
+                {kernel.getAddress(b, op.getCounter(), {}), draws, otherwise});
     // Lane 0 tells the others right before the first use, so that the latency
     // hides behind what lies between.
     Operation *firstUser = nullptr;

@@ -123,6 +123,23 @@ tile.func @fetch_by_consumer(%c: !tile.global<1xi32> {tile.counter}) attributes 
 
 // -----
 
+tile.func @fetch_with_half_a_condition(%c: !tile.global<1xi32> {tile.counter}) {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected 'condition' and 'otherwise' or none of them, got only 'otherwise'}}
+  %i = "tile.fetch_item"(%c, %z) <{operandSegmentSizes = array<i32: 1, 0, 1>}> : (!tile.global<1xi32>, i32) -> i32
+  tile.return
+}
+
+// -----
+
+tile.func @fetch_of_two_dimensions(%c: !tile.global<1x1xi32> {tile.counter}) {
+  // expected-error @+1 {{expected a counter of one dimension of i32, got '!tile.global<1x1xi32>'}}
+  %i = tile.fetch_item %c : !tile.global<1x1xi32>
+  tile.return
+}
+
+// -----
+
 #two = #tile.config<consumers = 2, specialize = true, stages = 1,
   overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
   consumerRegisters = 0>

@@ -100,6 +100,37 @@ tile.func @scalars(%counter: !tile.global<1xi32> {tile.counter})
 
 // -----
 
+// A draw with a condition: another number if it does not hold.
+#two = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+!work = !tile.ring<2, i32>
+// CHECK-LABEL: llvm.func @draws_if
+// CHECK: llvm.inline_asm {{.*}}mov.b32 $0, $3;{{.*}}@$2 atom.global.add.u32 $0, [$1], 1;{{.*}} %{{[^,]*}}, %[[LANE:.*]], %{{.*}} :
+// CHECK: %[[FIRST:.*]] = nvvm.shfl.sync  idx
+// CHECK: %[[MORE:.*]] = llvm.icmp "slt" %[[FIRST]]
+// CHECK: %[[DRAWS:.*]] = llvm.and %[[LANE]], %[[MORE]] : i1
+// CHECK: %[[DRAWN:.*]] = llvm.inline_asm {{.*}}mov.b32 $0, $3;{{.*}}@$2 atom.global.add.u32 $0, [$1], 1;{{.*}} %[[DRAWS]], %[[FIRST]] :
+// CHECK: nvvm.shfl.sync  idx %{{.*}}, %[[DRAWN]]
+tile.func @draws_if(%counter: !tile.global<1xi32> {tile.counter})
+    attributes {config = #two} {
+  %ring = tile.ring_create : !work
+  %z = arith.constant 0 : i32
+  %size = arith.constant 7 : i32
+  tile.warp_specialize producer {
+    %first = tile.fetch_item %counter : !tile.global<1xi32>
+    %more = arith.cmpi slt, %first, %size : i32
+    %item = tile.fetch_item %counter if %more else %first : !tile.global<1xi32>
+    tile.ring_push %ring step %z scalars(%item) : !work
+  } consumer {
+    %item = tile.ring_wait %ring step %z : !work
+    tile.ring_release %ring step %z : !work
+  }
+  tile.return
+}
+
+// -----
+
 // Turns: the second warpgroup passes first, so that the first begins.
 #two = #tile.config<consumers = 2, specialize = true, stages = 2,
   overlap = false, pingPong = true, schedule = static, producerRegisters = 0,

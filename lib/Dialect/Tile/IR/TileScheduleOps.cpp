@@ -44,6 +44,10 @@ LogicalResult FetchItemOp::verify() {
   if (!type.getElementType().isInteger(32) || type.getShape().size() != 1)
     return emitOpError() << "expected a counter of one dimension of i32, got "
                          << type;
+  if (!getCondition() != !getOtherwise())
+    return emitOpError() << "expected 'condition' and 'otherwise' or none of "
+                            "them, got only "
+                         << (getCondition() ? "'condition'" : "'otherwise'");
   return success();
 }
 

@@ -134,17 +134,31 @@ static scf::ForOp getLoopToDrawIn(ForEachOp items) {
 }
 
 /// Draws the next item in the body of the present one, once on every path:
-/// before the last iterations of the loop, or before all that there are.
+/// before the last iterations of the loop, or, if it has no others, as soon as
+/// that is known, since a short item has little to hide a draw behind.
 static Value drawInLoop(scf::ForOp loop, Value counter) {
-  OpBuilder builder(loop);
   Location loc = loop.getLoc();
-  Value behind = arith::ConstantOp::create(
-      builder, loc, builder.getI32IntegerAttr(kIterationsBehindDraw));
-  Value middle =
-      arith::SubIOp::create(builder, loc, loop.getUpperBound(), behind);
-  middle = arith::MaxSIOp::create(builder, loc, middle, loop.getLowerBound());
+  Value lower = loop.getLowerBound(), upper = loop.getUpperBound();
+  OpBuilder builder = OpBuilder::atBlockBegin(loop->getBlock());
+  for (Operation &op : loop->getBlock()->without_terminator())
+    if (lower.getDefiningOp() == &op || upper.getDefiningOp() == &op)
+      builder.setInsertionPointAfter(&op);
+  auto constant = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI32IntegerAttr(value));
+  };
+  Value middle = arith::SubIOp::create(builder, loc, upper,
+                                       constant(kIterationsBehindDraw));
+  auto compare = [&](arith::CmpIPredicate predicate) -> Value {
+    return arith::CmpIOp::create(builder, loc, predicate, middle, lower);
+  };
+  Value isShort = compare(arith::CmpIPredicate::sle);
+  Value isLong = compare(arith::CmpIPredicate::sgt);
+  middle = arith::MaxSIOp::create(builder, loc, middle, lower);
+  Value early =
+      FetchItemOp::create(builder, loc, counter, isShort, constant(0));
   builder.setInsertionPoint(divideLoop(loop, middle));
-  return FetchItemOp::create(builder, loc, builder.getI32Type(), counter);
+  return FetchItemOp::create(builder, loc, counter, isLong, early);
 }
 
 /// The side that draws: the next number is drawn before the last loads of an
@@ -156,7 +170,7 @@ static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
   ItemBuilder item(builder, loc);
   Type i32 = builder.getI32Type();
   Value total = item.getNumItems(items);
-  Value first = FetchItemOp::create(builder, loc, i32, counter);
+  Value first = FetchItemOp::create(builder, loc, counter);
   auto loop = scf::WhileOp::create(builder, loc, TypeRange{i32}, first);
   {
     OpBuilder::InsertionGuard guard(builder);
@@ -168,7 +182,7 @@ static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
     Block *after = builder.createBlock(&loop.getAfter(), {}, {i32}, {loc});
     scf::ForOp last = getLoopToDrawIn(items);
     Value next = last ? drawInLoop(last, counter)
-                      : FetchItemOp::create(builder, loc, i32, counter);
+                      : FetchItemOp::create(builder, loc, counter);
     SmallVector<Value> values = item.decode(items, after->getArgument(0));
     RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
                        Value(), values);

@@ -80,28 +80,35 @@ tile.func @dynamic(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic} {
 #dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
 
 // Items of different lengths: the next one is drawn, once, before the last two
-// iterations of the last loop. A loop that runs no time, too, has its draw.
+// iterations of the last loop, or, if that has no others, as soon as this is
+// known.
 
 // CHECK-LABEL: tile.func @drawn_late
 // CHECK-SAME: %[[C:[^:]*]]: !tile.global<1xi32> {tile.counter}
 // CHECK: %[[ITEMS:.*]] = tile.ring_create : <2, i32, i32, i32>
 // CHECK: producer {
-// CHECK: %[[FIRST:.*]] = tile.fetch_item %[[C]]
+// CHECK: %[[FIRST:.*]] = tile.fetch_item %[[C]] :
 // CHECK: scf.while (%{{.*}} = %[[FIRST]])
 // CHECK: } do {
 // CHECK-NOT: tile.fetch_item
 // CHECK: tile.ring_push %[[ITEMS]] scalars(%{{.*}}, %[[H:.*]], %[[A:.*]])
 // CHECK-NOT: tile.fetch_item
-// CHECK: scf.for %{{.*}} = %[[ZERO:.*]] to %[[H]] step
-// CHECK: %[[LAST:.*]] = arith.constant 2 : i32
-// CHECK: %[[LESS:.*]] = arith.subi %[[A]], %[[LAST]]
+// CHECK: %[[UPPER:.*]] = arith.addi %[[A]], %[[H]]
+// CHECK: %[[TWO:.*]] = arith.constant 2 : i32
+// CHECK: %[[LESS:.*]] = arith.subi %[[UPPER]], %[[TWO]]
+// CHECK: %[[SHORT:.*]] = arith.cmpi sle, %[[LESS]], %[[H]]
+// CHECK: %[[LONG:.*]] = arith.cmpi sgt, %[[LESS]], %[[H]]
 // CHECK: %[[MIDDLE:.*]] = arith.maxsi %[[LESS]], %[[H]]
+// CHECK: %[[EARLY:.*]] = tile.fetch_item %[[C]] if %[[SHORT]] else %{{.*}} :
+// CHECK-NEXT: scf.for %{{.*}} = %[[ZERO:.*]] to %[[H]] step
+// CHECK-NEXT: tile.ring_push
+// CHECK-NOT: tile.fetch_item
 // CHECK: %[[SUM:.*]] = scf.for %{{.*}} = %[[H]] to %[[MIDDLE]] step %{{.*}} iter_args(%{{.*}} = %[[ZERO]])
 // CHECK-NEXT: tile.ring_push
 // CHECK-NOT: tile.fetch_item
 // CHECK: scf.yield
-// CHECK: %[[NEXT:.*]] = tile.fetch_item %[[C]]
-// CHECK-NEXT: %[[ALL:.*]] = scf.for %{{.*}} = %[[MIDDLE]] to %[[A]] step %{{.*}} iter_args(%{{.*}} = %[[SUM]])
+// CHECK: %[[NEXT:.*]] = tile.fetch_item %[[C]] if %[[LONG]] else %[[EARLY]] :
+// CHECK-NEXT: %[[ALL:.*]] = scf.for %{{.*}} = %[[MIDDLE]] to %[[UPPER]] step %{{.*}} iter_args(%{{.*}} = %[[SUM]])
 // CHECK-NEXT: tile.ring_push
 // CHECK-NOT: tile.fetch_item
 // CHECK: scf.yield
@@ -116,10 +123,11 @@ tile.func @drawn_late(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic
   %c1 = arith.constant 1 : i32
   tile.warp_specialize producer {
     tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 {
+      %upper = arith.addi %a, %h : i32
       scf.for %i = %c0 to %h step %c1 : i32 {
         tile.ring_push %ring scalars(%i) : !tile.ring<2, i32>
       }
-      %all = scf.for %i = %h to %a step %c1 iter_args(%s = %c0) -> i32 : i32 {
+      %all = scf.for %i = %h to %upper step %c1 iter_args(%s = %c0) -> i32 : i32 {
         tile.ring_push %ring scalars(%s) : !tile.ring<2, i32>
         %t = arith.addi %s, %i : i32
         scf.yield %t : i32

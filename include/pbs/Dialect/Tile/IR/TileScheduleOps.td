@@ -95,23 +95,42 @@ def Tile_DotWaitOp : Tile_SyncOp<"dot_wait", [
   let hasVerifier = 1;
 }
 
-def Tile_FetchItemOp : Tile_Op<"fetch_item", [MemoryEffects<[MemRead, MemWrite]>]> {
+def Tile_FetchItemOp : Tile_Op<"fetch_item", [
+    AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "Draw the number of the next work item";
   let description = [{
     Adds one to `counter` and gives its value before. The launch sets it to zero.
+    With `condition`, which is the same in all threads of the warp, only if that
+    holds, and gives `otherwise` if not.
 
     Example:
 
     ```mlir
-    tile.func @f(%counter: !tile.global<1xi32>) {
-      %item = tile.fetch_item %counter : !tile.global<1xi32>
+    tile.func @f(%counter: !tile.global<1xi32>, %more: !tile.global<?xi32>) {
+      %first = tile.fetch_item %counter : !tile.global<1xi32>
+      %size = tile.dim %more, 0 : !tile.global<?xi32>
+      %draws = arith.cmpi slt, %first, %size : i32
+      %second = tile.fetch_item %counter if %draws else %first
+        : !tile.global<1xi32>
       tile.return
     }
     ```
   }];
-  let arguments = (ins Tile_GlobalType:$counter);
+  let arguments = (ins Tile_GlobalType:$counter,
+                       Optional<I1>:$condition,
+                       Optional<I32>:$otherwise);
   let results = (outs I32:$result);
-  let assemblyFormat = "$counter attr-dict `:` type($counter)";
+  let builders = [OpBuilder<(ins "Value":$counter), [{
+    build($_builder, $_state, $_builder.getI32Type(), counter,
+          /*condition=*/Value(), /*otherwise=*/Value());
+  }]>, OpBuilder<(ins "Value":$counter, "Value":$condition,
+                      "Value":$otherwise), [{
+    build($_builder, $_state, $_builder.getI32Type(), counter, condition,
+          otherwise);
+  }]>];
+  let assemblyFormat = [{
+    $counter (`if` $condition^ `else` $otherwise)? attr-dict `:` type($counter)
+  }];
   let hasVerifier = 1;
 }
 

@@ -288,11 +288,12 @@ def SchedulePass : Pass<"tile-schedule", "::mlir::tile::FuncOp"> {
     new last argument (`tile.counter`, zero at the launch), and tells consumers
     through a ring; -1 is the end.
 
-    The producer has drawn the next item before it is through with the present
-    one, so that the counter's latency hides: where the last loop of the body
-    fills rings and runs as often as the item says (in steps of 1), before its
-    last two iterations, for which it is divided, else before the body. Until a
-    block draws, other blocks can take the item.
+    The producer draws the next item before it is through with the present one,
+    so that the counter's latency hides: before the last two iterations of the
+    last loop of the body, which is divided there, or, if it has no others, as
+    soon as that is known. That is for loops that fill rings, in steps of 1, as
+    often as the item says; without one, the draw is before the body. What a
+    block has not drawn, other blocks can take.
 
     Item numbers go through runs of `together` heads one after the other, and in a
     run through all heads of the last block, then of the one before, and so on.
