@@ -237,8 +237,12 @@ struct ConvertFetchItem : KernelPattern<FetchItemOp> {
       draws = b.and_(draws, adaptor.getCondition().front());
       otherwise = adaptor.getOtherwise().front();
     }
+    // Not atom.add: ptxas adds up what the lanes of a warp add to one address,
+    // and hands the sum out by a shuffle, which waits for it at once. A counter
+    // that begins anew at 2^31 is the same (PTX ISA, atom) up to there.
     Value drawn =
-        b.ptx32("{\nmov.b32 $0, $3;\n@$2 atom.global.add.u32 $0, [$1], 1;\n}",
+        b.ptx32("{\nmov.b32 $0, $3;\n"
+                "@$2 atom.global.inc.u32 $0, [$1], 0x7fffffff;\n}",
                 {kernel.getAddress(b, op.getCounter(), {}), draws, otherwise});
     // Lane 0 tells the others right before the first use, so that the latency
     // hides behind what lies between.

@@ -63,7 +63,7 @@ tile.func @tiles(%keys: !q) attributes {config = #two} {
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
 // CHECK-NOT: nvvm.setmaxregister
 // One lane draws; the others get it right before it is used.
-// CHECK: atom.global.add.u32
+// CHECK: atom.global.inc.u32
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK: nvvm.shfl.sync idx
 // CHECK-COUNT-2: st.volatile.shared.b32
@@ -106,11 +106,11 @@ tile.func @scalars(%counter: !tile.global<1xi32> {tile.counter})
   consumerRegisters = 0>
 !work = !tile.ring<2, i32>
 // CHECK-LABEL: llvm.func @draws_if
-// CHECK: llvm.inline_asm {{.*}}mov.b32 $0, $3;{{.*}}@$2 atom.global.add.u32 $0, [$1], 1;{{.*}} %{{[^,]*}}, %[[LANE:.*]], %{{.*}} :
+// CHECK: llvm.inline_asm {{.*}}mov.b32 $0, $3;{{.*}}@$2 atom.global.inc.u32 $0, [$1], 0x7fffffff;{{.*}} %{{[^,]*}}, %[[LANE:.*]], %{{.*}} :
 // CHECK: %[[FIRST:.*]] = nvvm.shfl.sync  idx
 // CHECK: %[[MORE:.*]] = llvm.icmp "slt" %[[FIRST]]
 // CHECK: %[[DRAWS:.*]] = llvm.and %[[LANE]], %[[MORE]] : i1
-// CHECK: %[[DRAWN:.*]] = llvm.inline_asm {{.*}}mov.b32 $0, $3;{{.*}}@$2 atom.global.add.u32 $0, [$1], 1;{{.*}} %[[DRAWS]], %[[FIRST]] :
+// CHECK: %[[DRAWN:.*]] = llvm.inline_asm {{.*}}mov.b32 $0, $3;{{.*}}@$2 atom.global.inc.u32 $0, [$1], 0x7fffffff;{{.*}} %[[DRAWS]], %[[FIRST]] :
 // CHECK: nvvm.shfl.sync  idx %{{.*}}, %[[DRAWN]]
 tile.func @draws_if(%counter: !tile.global<1xi32> {tile.counter})
     attributes {config = #two} {

@@ -6,8 +6,9 @@
 Opcodes are the low 12 bits of each 128-bit instruction. Fails on: spills or a stack
 frame, warnings C75xx (serialised wgmma, setmaxnreg ignored), more registers than
 allowed, other numbers of wgmma than expected, local memory, a wait between the
-products of one GEMM, and more moves to uniform registers than a kernel whose control
-flow ptxas knows to be uniform needs.
+products of one GEMM, more moves to uniform registers than a kernel whose control
+flow ptxas knows to be uniform needs, and a vote that is written to a register: ptxas
+has the lanes of a warp add up for atom.add, and waits for the result at once.
 """
 import argparse
 import collections
@@ -15,7 +16,9 @@ import re
 import struct
 
 HGMMA_SS, HGMMA_RS, MUFU, WARPGROUP = 0x9F0, 0xDF0, 0x308, 0x9C5
-R2UR, STL, STLI, LDL = 0x2CA, 0x387, 0x987, 0x983
+R2UR, STL, STLI, LDL, VOTEU = 0x2CA, 0x387, 0x987, 0x983, 0x886
+# Where a vote is only written to a predicate.
+UNIFORM_ZERO = 0x3F
 MAX_R2UR = 40
 
 
@@ -101,6 +104,10 @@ def main():
         problems.append(f"{count[R2UR]} R2UR")
     if count[STL] + count[STLI] + count[LDL]:
         problems.append("local memory")
+    votes = sum(low & 0xFFF == VOTEU and low >> 16 & 0xFF != UNIFORM_ZERO
+                for low, _ in code)
+    if votes:
+        problems.append(f"{votes} votes in registers")
     loops = overlapped(found)
     if args.overlap and (not loops or min(loops) < args.overlap):
         problems.append(f"only {loops} special functions beside P V")
