@@ -22,9 +22,9 @@ using namespace mlir::tile;
 
 /// Iterations of the last loop of an item that follow the draw of the next. In
 /// each the producer waits until a slot is free, in attention as long as
-/// consumers take for a tile of keys: 1 to 2 microseconds. A draw takes about
-/// one, so the last iteration alone would hide it; two leave room for blocks
-/// that draw at the same time.
+/// consumers take for a tile of keys, 1 to 2 microseconds: longer than a draw
+/// takes. One iteration would do; two leave room for blocks that draw at the
+/// same time.
 static constexpr int32_t kIterationsBehindDraw = 2;
 
 namespace {
