@@ -1,0 +1,133 @@
+# Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs the GPU tests, which CI runs on the emulator, on a GPU, and again under
+compute-sanitizer's tools.
+
+    ninja -C build pbs-dist pbs-gpu-tests-dist     # a host with LLVM
+    python3 benchmarks/gpu/gpu_tests.py --tests build/dist/bin/pbs-gpu-tests \\
+        --commit COMMIT --output benchmarks/results/gpu_tests_h100.json
+
+Exits with 1 if a test fails or a tool finds an error.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from timing import environment
+
+TOOLS = ("memcheck", "racecheck", "synccheck")
+
+
+def run_shards(command, jobs, timeout, variables=None):
+    """Runs `jobs` processes of a GoogleTest program side by side, each with its
+    share of the tests, since a test takes most of its time to compile kernels.
+    [(exit status or None if it ran too long, output, the JSON of its tests)]."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [os.path.join(folder, f"{i}.json") for i in range(jobs)]
+        logs = [open(f"{file}.log", "w+", encoding="utf-8", errors="replace")
+                for file in files]
+        shards = [subprocess.Popen(
+            [*command, f"--gtest_output=json:{file}"], stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, GTEST_TOTAL_SHARDS=str(jobs),
+                     GTEST_SHARD_INDEX=str(i), **(variables or {})))
+            for i, (file, log) in enumerate(zip(files, logs))]
+        end, results = time.time() + timeout, []
+        for shard, file, log in zip(shards, files, logs):
+            try:
+                status = shard.wait(max(end - time.time(), 0.1))
+            except subprocess.TimeoutExpired:
+                shard.kill()
+                shard.wait()
+                status = None
+            log.seek(0)
+            content = {}
+            if os.path.exists(file):
+                with open(file, encoding="utf-8") as tests:
+                    content = json.load(tests)
+            results.append((status, log.read(), content))
+            log.close()
+        return results
+
+
+def count(shards):
+    """(tests that passed, names of those that did not)."""
+    passed, failed = 0, []
+    for _, _, content in shards:
+        for suite in content.get("testsuites", []):
+            for test in suite["testsuite"]:
+                if test.get("failures"):
+                    failed.append(f"{suite['name']}.{test['name']}")
+                else:
+                    passed += test["result"] == "COMPLETED"
+    return passed, failed
+
+
+def run_tests(tests, options, jobs, timeout):
+    shards = run_shards([tests], jobs, timeout,
+                        {"PBS_TEST_PIPELINE_OPTIONS": options})
+    passed, failed = count(shards)
+    bad = [output for status, output, _ in shards if status != 0]
+    for output in bad:
+        print(output[-3000:])
+    return dict(ok=not bad and passed > 0, options=options, passed=passed,
+                failed=failed)
+
+
+def run_tool(tool, tests, only, jobs, timeout):
+    shards = run_shards(["compute-sanitizer", "--tool", tool, "--error-exitcode",
+                         "9", tests, f"--gtest_filter={only}"], jobs, timeout)
+    passed, failed = count(shards)
+    summaries = [re.findall(r"(?:ERROR|RACECHECK) SUMMARY: (.*)", output)
+                 for _, output, _ in shards]
+    bad = [output for (status, output, _), summary in zip(shards, summaries)
+           if status != 0 or not summary]
+    for output in bad:
+        print(output[-3000:])
+    return dict(ok=not bad and passed > 0, only=only, passed=passed, failed=failed,
+                timed_out=sum(status is None for status, _, _ in shards),
+                summaries=sorted({line for summary in summaries
+                                  for line in summary}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tests", required=True, help="the program")
+    parser.add_argument("--commit", required=True)
+    parser.add_argument("--output", required=True)
+    parser.add_argument("--options", nargs="*", default=["", "dependent-launch=1"],
+                        help="pipeline options, a run for each")
+    parser.add_argument("--tools", nargs="*", choices=TOOLS, default=TOOLS)
+    parser.add_argument("--only", default="*",
+                        help="the tests for tools, as for --gtest_filter")
+    parser.add_argument("--jobs", type=int, default=8, help="processes side by side")
+    parser.add_argument("--timeout", type=int, default=300, help="s, each run")
+    args = parser.parse_args()
+    result = {"environment": environment(args.commit), "runs": [], "tools": {}}
+
+    def write():
+        with open(args.output, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+
+    for options in args.options:
+        one = run_tests(args.tests, options, args.jobs, args.timeout)
+        print(one, flush=True)
+        result["runs"].append(one)
+        write()
+    for tool in args.tools:
+        one = run_tool(tool, args.tests, args.only, args.jobs, args.timeout)
+        print(tool, one, flush=True)
+        result["tools"][tool] = one
+        write()
+    return not all(one["ok"] for one in
+                   (*result["runs"], *result["tools"].values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
