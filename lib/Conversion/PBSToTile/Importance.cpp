@@ -47,10 +47,11 @@ ImportanceWriter::ProxyTile ImportanceWriter::getProxyTile(Value head,
 
 ImportanceWriter::RowStats ImportanceWriter::readStats(Value batch,
                                                        const ProxyTile &at) {
-  RankedTensorType lane = b.lane(kProxyRows, b.getF32Type());
+  // All of them in each warp, so that no warp waits for another.
+  RankedTensorType type = b.wideColumn(kProxyRows, b.getF32Type());
   auto read = [&](int64_t which) -> Value {
     return tile::ReadOp::create(
-        b, lane, stats, ValueRange{batch, at.statsHead, at.first, b.i32(which)},
+        b, type, stats, ValueRange{batch, at.statsHead, at.first, b.i32(which)},
         /*other=*/Value(), b.getI64IntegerAttr(2));
   };
   Value max = read(0);
@@ -60,20 +61,20 @@ ImportanceWriter::RowStats ImportanceWriter::readStats(Value batch,
 ImportanceWriter::Columns
 ImportanceWriter::writeColumns(const RowStats &rowStats, const ProxyTile &at) {
   Type f32 = b.getF32Type();
-  RankedTensorType lane = b.lane(kProxyRows, f32);
-  RankedTensorType indexLane = b.lane(kProxyRows, b.getI32Type());
+  RankedTensorType wide = b.wideColumn(kProxyRows, f32);
+  RankedTensorType indices = b.wideColumn(kProxyRows, b.getI32Type());
   RankedTensorType column = b.column(kProxyRows, f32);
   Value numLeft = b.sub(proxy.numRows, at.first);
   Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                       tile::IotaOp::create(b, indexLane),
-                                       b.splat(numLeft, indexLane));
-  Value zero = b.filled(lane, 0);
+                                       tile::IotaOp::create(b, indices),
+                                       b.splat(numLeft, indices));
+  Value zero = b.filled(wide, 0);
   Value offset = proxy.writeOffset(rowStats.max);
   // One instruction, right to 1 in 2^23 (PTX ISA, rcp.approx).
   auto approximate =
       arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::afn);
   Value factor =
-      arith::DivFOp::create(b, b.filled(lane, 1), rowStats.sum, approximate);
+      arith::DivFOp::create(b, b.filled(wide, 1), rowStats.sum, approximate);
   auto relayout = [&](Value value) -> Value {
     Value masked = arith::SelectOp::create(b, exists, value, zero);
     return tile::RelayoutOp::create(b, column, masked,

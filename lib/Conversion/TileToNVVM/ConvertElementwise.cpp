@@ -378,9 +378,13 @@ struct ConvertReduce : KernelPattern<ReduceOp> {
     // Nobody reads the last result any more.
     b.barrier(b.c32(kConsumerBarrier), kernel.getConsumerThreads());
     Value writes = b.cmp(Cmp::LT, kernel.lane, lanesPerRow);
-    for (int64_t e = 0; e < vector; ++e)
-      b.ptxIf("st.shared.b32 [$0], $1;",
-              {b.gepBytes(mine, 4 * e), b.bitcast(sums[e], b.i32)}, writes);
+    // Vectors are of 16 bytes, and so at least 4 elements.
+    for (int64_t e = 0; e < vector; e += 4) {
+      Values four{b.gepBytes(mine, 4 * e)};
+      for (int64_t i = e; i < e + 4; ++i)
+        four.push_back(b.bitcast(sums[i], b.i32));
+      b.ptxIf("st.shared.v4.b32 [$0], {$1, $2, $3, $4};", four, writes);
+    }
     b.barrier(b.c32(kConsumerBarrier), kernel.getConsumerThreads());
     Values results;
     for (int64_t i = 0; i < getNumValues(to, kernel.config); ++i) {
@@ -406,26 +410,36 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
     auto to = getTensor(op.getResult());
     Type element = to.getElementType();
     int64_t length = to.getShape()[0];
+    // Each warp has all columns of #tile.wide_col, and needs no other then.
+    bool inWarp = isa<WideColAttr>(getTensor(op.getSource()).getEncoding());
+    Value group = kernel.warpgroup;
+    if (inWarp)
+      group = b.add(b.mul(group, kWarpgroupWarps), kernel.wgWarp);
     Value base = b.gepBytes(
-        b.gepBytes(b.sharedBase(), b.mul(kernel.warpgroup, length * 4)),
-        *op.getOffset());
-    Value barrier = b.add(kernel.warpgroup, kWarpgroupBarrier);
+        b.gepBytes(b.sharedBase(), b.mul(group, length * 4)), *op.getOffset());
+    auto meet = [&] {
+      if (inWarp)
+        b.syncWarp();
+      else
+        b.barrier(b.add(kernel.warpgroup, kWarpgroupBarrier),
+                  kWarpgroupThreads);
+    };
     // Nobody reads what was there before any more.
     if (!kernel.afterBarrier.contains(op))
-      b.barrier(barrier, kWarpgroupThreads);
+      meet();
     for (auto [i, value] : llvm::enumerate(adaptor.getSource())) {
       Coordinate at =
           kernel.getCoordinates(b, getTensor(op.getSource()), i).front();
       Value mine =
           b.gepBytes(b.gepBytes(base, b.mul(at.base, 4)), 4 * at.offset);
       // Short tiles repeat: one of the threads that have an element writes it.
-      if (length < kWarpgroupThreads)
+      if (!inWarp && length < kWarpgroupThreads)
         b.ptxIf("st.shared.b32 [$0], $1;", {mine, b.bitcast(value, b.i32)},
                 b.cmp(Cmp::LT, kernel.wgThread, length));
       else
         b.store(value, mine, 4);
     }
-    b.barrier(barrier, kWarpgroupThreads);
+    meet();
     Value read = b.gepBytes(base, b.mul(kernel.column, 4));
     Values results;
     for (int64_t i = 0; i < length / 8; ++i) {

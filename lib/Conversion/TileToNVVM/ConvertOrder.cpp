@@ -33,6 +33,9 @@ static Value getKey(KernelBuilder &b, Value value) {
   return b.select(b.fcmpEq(value, value), key, b.c32(1));
 }
 
+/// Keys of an order that a lane looks at in one iteration, and those of a load.
+static constexpr int64_t kStep = 16, kVector = 4;
+
 namespace {
 struct ConvertOrder : KernelPattern<OrderOp> {
   using KernelPattern::KernelPattern;
@@ -62,16 +65,26 @@ struct ConvertOrder : KernelPattern<OrderOp> {
     b.barrier(barrier, threads);
 
     Value order = b.gepBytes(keys, 4 * size);
+    // A tile of rows has 64 for each warpgroup, half as many as threads: where
+    // it is alone, lanes beside each other share an element, and each looks at
+    // half of the keys.
+    int64_t parts = 2 * size == threads ? 2 : 1;
+    int64_t shift = llvm::Log2_64(parts);
+    Value part = b.and_(kernel.lane, parts - 1);
     for (int64_t first = 0; first < size; first += threads) {
-      Value mine = b.add(kernel.consumerThread, first);
-      Value ofWarp = b.add(b.add(b.mul(kernel.warpgroup, kWarpgroupThreads),
-                                 b.mul(kernel.wgWarp, kWarpThreads)),
-                           first);
+      Value mine = b.add(b.lshr(kernel.consumerThread, shift), first);
+      Value firstThread = b.add(b.mul(kernel.warpgroup, kWarpgroupThreads),
+                                b.mul(kernel.wgWarp, kWarpThreads));
+      Value ofWarp = b.add(b.lshr(firstThread, shift), first);
       // The last round may have fewer elements than threads.
       Value exists = b.cmp(Cmp::LT, mine, size);
       Value at = b.select(exists, mine, b.c32(0));
-      Value rank =
-          countBefore(b, rewriter, op.getLoc(), keys, size, at, ofWarp);
+      Value rank = countBefore(b, rewriter, op.getLoc(), keys, size, at, ofWarp,
+                               parts, part);
+      if (parts > 1) {
+        rank = b.add(rank, b.shflBfly(rank, 1));
+        exists = b.and_(exists, b.cmp(Cmp::EQ, part, 0));
+      }
       b.ptxIf("st.shared.b32 [$0], $1;",
               {b.gepBytes(order, b.mul(rank, 4)), mine}, exists);
     }
@@ -97,29 +110,34 @@ struct ConvertOrder : KernelPattern<OrderOp> {
   /// How many of `size` keys come before that of number `at`: the larger ones,
   /// and equal ones of a smaller number. The numbers of a warp follow each
   /// other from `ofWarp` on, so that only among its own keys it depends on the
-  /// lane whether equal ones count.
+  /// lane whether equal ones count. Looks at vector `part` of `parts` that
+  /// follow each other only.
   static Value countBefore(KernelBuilder &b,
                            ConversionPatternRewriter &rewriter, Location loc,
-                           Value keys, int64_t size, Value at, Value ofWarp) {
+                           Value keys, int64_t size, Value at, Value ofWarp,
+                           int64_t parts, Value part) {
     Value key = b.load(b.gepBytes(keys, b.mul(at, 4)), b.i32, 4);
     // other >= key is other > key - 1: no key is 0.
     Value below = b.add(key, -1);
     auto vector = VectorType::get({4}, b.i32);
-    constexpr int64_t kStep = 16, kChains = 4;
+    constexpr int64_t kChains = 4;
     static_assert(kWarpThreads % kStep == 0);
     Value zero = b.c32(0), one = b.c32(1);
+    Value mine = b.mul(part, kVector);
     // Independent sums: one warp of a scheduler is not enough to hide the
     // latency of a chain.
     auto count = [&](Value begin, Value end, ValueRange counts,
                      function_ref<Value(Value)> getBound) {
       auto loop = scf::ForOp::create(
-          rewriter, loc, begin, end, b.c32(kStep), counts,
+          rewriter, loc, begin, end, b.c32(kStep * parts), counts,
           [&](OpBuilder &, Location, Value i, ValueRange carried) {
             Values sums(carried);
+            i = b.add(i, mine);
             Value base = b.gepBytes(keys, b.mul(i, 4));
-            for (int64_t step = 0; step < kStep; step += 4) {
+            for (int64_t step = 0; step < kStep * parts;
+                 step += kVector * parts) {
               Value four = b.load(b.gepBytes(base, 4 * step), vector, 16);
-              for (int64_t e = 0; e < 4; ++e) {
+              for (int64_t e = 0; e < kVector; ++e) {
                 Value comes = b.cmp(Cmp::ULT, getBound(b.add(i, step + e)),
                                     b.extractElement(four, e));
                 Value &sum = sums[e % kChains];
@@ -132,8 +150,10 @@ struct ConvertOrder : KernelPattern<OrderOp> {
     };
     // Warps behind the last key count nothing.
     Value end = b.select(b.cmp(Cmp::LT, ofWarp, size), b.c32(size), b.c32(0));
-    Value warpBegin = b.smin(ofWarp, end);
-    Value warpEnd = b.smin(b.add(ofWarp, kWarpThreads), end);
+    // With whole steps around the keys of the warp.
+    int64_t own = std::max(kWarpThreads / parts, kStep * parts);
+    Value warpBegin = b.smin(b.and_(ofWarp, -own), end);
+    Value warpEnd = b.smin(b.add(warpBegin, own), end);
     Values counts(kChains, zero);
     ValueRange sums =
         count(zero, warpBegin, counts, [&](Value) { return below; });
@@ -145,10 +165,28 @@ struct ConvertOrder : KernelPattern<OrderOp> {
   }
 };
 
-/// Gives the numbers of rows to all consumers; returns where they lie.
+/// Numbers of rows in shared memory, less what is to be added.
+struct RowNumbers {
+  Value base, added;
+
+  Value get(KernelBuilder &b, Coordinate at) const {
+    Value number = b.load(getWord(b, base, at), b.i32, 4);
+    return added ? b.add(number, added) : number;
+  }
+};
+
+/// Gives the numbers of rows to all consumers, unless an order has left them in
+/// shared memory; returns where they lie.
 template <typename OpT>
-Value exchangeRows(KernelBuilder &b, const KernelContext &kernel, OpT op,
-                   ValueRange rows) {
+RowNumbers exchangeRows(KernelBuilder &b, const KernelContext &kernel,
+                        ConversionPatternRewriter &rewriter, OpT op,
+                        ValueRange rows) {
+  if (!op.getOffset()) {
+    PlacedRows placed = getPlacedRows(op.getRows());
+    Value order = b.gepBytes(b.sharedBase(), *placed.order.getOffset());
+    return {b.gepBytes(order, 4 * placed.first),
+            placed.added ? rewriter.getRemappedValue(placed.added) : Value()};
+  }
   RankedTensorType type = getTensor(op.getRows());
   Value base = b.gepBytes(b.sharedBase(), *op.getOffset());
   Value barrier = b.c32(kConsumerBarrier);
@@ -162,7 +200,7 @@ Value exchangeRows(KernelBuilder &b, const KernelContext &kernel, OpT op,
             owner ? owner : b.c1(true));
   }
   b.barrier(barrier, threads);
-  return base;
+  return {base, Value()};
 }
 
 struct ConvertGather : KernelPattern<GatherOp> {
@@ -173,7 +211,8 @@ struct ConvertGather : KernelPattern<GatherOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     RankedTensorType type = getTensor(op.getResult());
-    Value base = exchangeRows(b, kernel, op, adaptor.getRows());
+    RowNumbers numbers =
+        exchangeRows(b, kernel, rewriter, op, adaptor.getRows());
 
     Values at;
     for (ValueRange index : adaptor.getIndices())
@@ -188,7 +227,7 @@ struct ConvertGather : KernelPattern<GatherOp> {
     Values results;
     for (int64_t i = 0; i < number; i += perAccess) {
       SmallVector<Coordinate, 2> where = kernel.getCoordinates(b, type, i);
-      at[rowDim] = b.load(getWord(b, base, where[0]), b.i32, 4);
+      at[rowDim] = numbers.get(b, where[0]);
       at[rowDim + 1] = b.add(where[1].base, where[1].offset);
       Value isInside = b.cmp(Cmp::ULT, at[rowDim], numRows);
       for (Value word : b.loadGlobal128If(
@@ -227,7 +266,8 @@ struct ConvertTake : KernelPattern<TakeOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     RankedTensorType type = getTensor(op.getResult());
-    Value base = exchangeRows(b, kernel, op, adaptor.getRows());
+    RowNumbers numbers =
+        exchangeRows(b, kernel, rewriter, op, adaptor.getRows());
     Values tiles;
     for (ValueRange tile : adaptor.getTiles())
       tiles.push_back(b.add(tile[0], tile[1]));
@@ -243,7 +283,7 @@ struct ConvertTake : KernelPattern<TakeOp> {
     Values results;
     for (int64_t i = 0; i < number; i += perAccess) {
       SmallVector<Coordinate, 2> where = kernel.getCoordinates(b, type, i);
-      Value row = b.load(getWord(b, base, where[0]), b.i32, 4);
+      Value row = numbers.get(b, where[0]);
       Value tile = tiles.front(), inTile = row;
       if (areTogether) {
         Value number = b.lshr(row, llvm::Log2_64(tileRows));

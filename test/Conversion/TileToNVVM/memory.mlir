@@ -70,6 +70,30 @@ tile.func @relayout(%in: !tile.global<?xi32>, %out: !tile.global<?xi32>)
 
 // -----
 
+// Where each warp has all columns, they stay in the warp.
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @relayout_in_warp
+// CHECK-SAME: shared = 2048
+// CHECK-NOT: nvvm.barrier id
+// CHECK: nvvm.bar.warp.sync
+// CHECK-COUNT-2: llvm.store
+// CHECK: nvvm.bar.warp.sync
+// CHECK-COUNT-8: llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<3> -> vector<2xi32>
+// CHECK-NOT: nvvm.barrier id
+tile.func @relayout_in_warp(%in: !tile.global<?xi32>, %out: !tile.global<?xi32>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %p = tile.read %in[%z] : !tile.global<?xi32> -> tensor<64xi32, #tile.wide_col>
+  %c = tile.relayout %p
+    : tensor<64xi32, #tile.wide_col> to tensor<64xi32, #tile.col>
+  tile.write %c, %out[%z] : tensor<64xi32, #tile.col>, !tile.global<?xi32>
+  tile.return
+}
+
+// -----
+
 // Waiting for a turn is a barrier already.
 #two = #tile.config<consumers = 2, specialize = true, stages = 1,
   overlap = false, pingPong = true, schedule = single, producerRegisters = 0,

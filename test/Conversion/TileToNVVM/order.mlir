@@ -41,6 +41,106 @@ tile.func @order(%in: !tile.global<?xf32>, %out: !tile.global<?xi32>)
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
 
+// Two threads count for each of 128 elements: they look at every second vector,
+// and add up.
+// CHECK-LABEL: llvm.func @order_by_pairs
+// CHECK-SAME: shared = 1024
+// CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+// CHECK: nvvm.shfl.sync bfly
+// CHECK-NOT: nvvm.shfl.sync bfly
+// CHECK: st.shared.b32
+tile.func @order_by_pairs(%in: !tile.global<?xf32>, %out: !tile.global<?xi32>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %a = tile.read %in[%z] : !tile.global<?xf32> -> tensor<128xf32, #tile.row>
+  %p = tile.order %a
+    : tensor<128xf32, #tile.row> -> tensor<128xi32, #tile.lane>
+  tile.write %p, %out[%z] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// Numbers of rows are read where the order has left them: no barrier and no byte
+// more than the order needs.
+// CHECK-LABEL: llvm.func @rows_of_an_order
+// CHECK-SAME: shared = 1024
+// CHECK-COUNT-3: nvvm.barrier id
+// CHECK-NOT: nvvm.barrier id
+// CHECK-COUNT-16: ld.global.nc.v4.b32
+// CHECK-NOT: nvvm.barrier id
+tile.func @rows_of_an_order(%in: !tile.global<?xf32>,
+    %k: !tile.global<?x?x128xbf16>, %out: !tile.global<?x?x128xbf16>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %h = arith.constant 128 : i32
+  %n = tile.dim %k, 1 : !tile.global<?x?x128xbf16>
+  %a = tile.read %in[%z] : !tile.global<?xf32> -> tensor<128xf32, #tile.row>
+  %p = tile.order %a
+    : tensor<128xf32, #tile.row> -> tensor<128xi32, #tile.lane>
+  %first = tile.splat %n : i32 to tensor<128xi32, #tile.lane>
+  %rows = arith.addi %p, %first : tensor<128xi32, #tile.lane>
+  %s = tile.gather %k[%z] rows %p : tensor<128xi32, #tile.lane>,
+    !tile.global<?x?x128xbf16>
+    -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+  %t = tile.gather %k[%z] rows %rows : tensor<128xi32, #tile.lane>,
+    !tile.global<?x?x128xbf16>
+    -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+  tile.write %s, %out[%z, %z, %z]
+    : tensor<128x128xbf16, #tile.blocked<vector = 8>>,
+      !tile.global<?x?x128xbf16>
+  tile.write %t, %out[%z, %h, %z]
+    : tensor<128x128xbf16, #tile.blocked<vector = 8>>,
+      !tile.global<?x?x128xbf16>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// Behind another order they are not there any more.
+// CHECK-LABEL: llvm.func @rows_of_an_order_before
+// CHECK-SAME: shared = 1536
+// CHECK-COUNT-8: nvvm.barrier id
+tile.func @rows_of_an_order_before(%in: !tile.global<?xf32>,
+    %k: !tile.global<?x?x128xbf16>, %out: !tile.global<?x?x128xbf16>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %h = arith.constant 128 : i32
+  %a = tile.read %in[%z] : !tile.global<?xf32> -> tensor<128xf32, #tile.row>
+  %p = tile.order %a
+    : tensor<128xf32, #tile.row> -> tensor<128xi32, #tile.lane>
+  %b = tile.read %in[%h] : !tile.global<?xf32> -> tensor<128xf32, #tile.row>
+  %q = tile.order %b
+    : tensor<128xf32, #tile.row> -> tensor<128xi32, #tile.lane>
+  %s = tile.gather %k[%z] rows %p : tensor<128xi32, #tile.lane>,
+    !tile.global<?x?x128xbf16>
+    -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+  %t = tile.gather %k[%z] rows %q : tensor<128xi32, #tile.lane>,
+    !tile.global<?x?x128xbf16>
+    -> tensor<128x128xbf16, #tile.blocked<vector = 8>>
+  tile.write %s, %out[%z, %z, %z]
+    : tensor<128x128xbf16, #tile.blocked<vector = 8>>,
+      !tile.global<?x?x128xbf16>
+  tile.write %t, %out[%z, %h, %z]
+    : tensor<128x128xbf16, #tile.blocked<vector = 8>>,
+      !tile.global<?x?x128xbf16>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
 // 8 vectors of 16 bytes for each of 256 threads, where the row exists.
 // CHECK-LABEL: llvm.func @gather
 // CHECK-SAME: shared = 512

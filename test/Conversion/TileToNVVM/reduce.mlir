@@ -69,7 +69,7 @@ tile.func @parts(%in: !tile.global<?x8xf32>, %out: !tile.global<?xf32>)
 // CHECK-COUNT-16: nvvm.shfl.sync bfly
 // CHECK-NOT: nvvm.shfl.sync
 // CHECK: nvvm.barrier
-// CHECK-COUNT-8: st.shared.b32
+// CHECK-COUNT-2: st.shared.v4.b32
 // CHECK: nvvm.barrier
 // CHECK-COUNT-4: llvm.load
 // CHECK: %[[OWNER:.*]] = llvm.icmp "slt" %{{.*}}, %[[C64]]

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "SharedRules.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/OpImplementation.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 
@@ -286,7 +287,8 @@ LogicalResult TakeOp::verify() {
 }
 
 int64_t TakeOp::getScratchBytes(ConfigAttr) {
-  return getTensor(getRows()).getShape()[0] * 4;
+  return arePlaced(getRows(), *this) ? 0
+                                     : getTensor(getRows()).getShape()[0] * 4;
 }
 
 LogicalResult WriteOp::verify() {
@@ -411,7 +413,8 @@ LogicalResult UnpackBitsOp::verify() {
 }
 
 int64_t GatherOp::getScratchBytes(ConfigAttr) {
-  return getTensor(getRows()).getShape()[0] * 4;
+  return arePlaced(getRows(), *this) ? 0
+                                     : getTensor(getRows()).getShape()[0] * 4;
 }
 
 LogicalResult OrderOp::verify() {
@@ -446,6 +449,45 @@ LogicalResult OrderOp::verify() {
     return emitOpError() << "expected at most " << kMaxOrdered
                          << " elements, got " << size;
   return success();
+}
+
+PlacedRows tile::getPlacedRows(Value rows) {
+  PlacedRows placed;
+  if (auto sum = rows.getDefiningOp<arith::AddIOp>())
+    if (auto splat = sum.getRhs().getDefiningOp<SplatOp>()) {
+      placed.added = splat.getScalar();
+      rows = sum.getLhs();
+    }
+  placed.order = rows.getDefiningOp<OrderOp>();
+  if (!placed.order)
+    return {};
+  // Behind the keys.
+  for (Value part : placed.order.getValues())
+    placed.first += getTensor(part).getShape()[0];
+  for (Value part : placed.order.getOrder()) {
+    if (part == rows)
+      break;
+    placed.first += getTensor(part).getShape()[0];
+  }
+  return placed;
+}
+
+bool tile::arePlaced(Value rows, Operation *user) {
+  OrderOp order = getPlacedRows(rows).order;
+  if (!order)
+    return false;
+  Operation *last = order->getBlock()->findAncestorOpInBlock(*user);
+  if (!last)
+    return false;
+  for (Operation *op = order; op != last;) {
+    op = op->getNextNode();
+    bool hasOrder = op->walk([](OrderOp) {
+                        return WalkResult::interrupt();
+                      }).wasInterrupted();
+    if (hasOrder)
+      return false;
+  }
+  return true;
 }
 
 int64_t OrderOp::getScratchBytes(ConfigAttr) {
@@ -521,18 +563,23 @@ LogicalResult RelayoutOp::verify() {
   RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
   if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
     return failure();
-  if (!hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) ||
+  if (!(hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) ||
+        hasLayouts(from, to, is<WideColAttr>, is<ColAttr>)) ||
       from.getShape() != to.getShape())
-    return emitOpError() << "expected #tile.lane to #tile.col of the same "
-                            "shape, got "
-                         << from << " to " << to;
+    return emitOpError()
+           << "expected #tile.lane or #tile.wide_col to #tile.col "
+              "of the same shape, got "
+           << from << " to " << to;
   return success();
 }
 
 int64_t RelayoutOp::getScratchBytes(ConfigAttr config) {
   RankedTensorType type = getTensor(getSource());
-  return config.getConsumers() * type.getNumElements() *
-         type.getElementTypeBitWidth() / 8;
+  // Of what each warp has, each warp has a copy there.
+  int64_t copies = isa<WideColAttr>(type.getEncoding())
+                       ? config.getConsumerWarps()
+                       : config.getConsumers();
+  return copies * type.getNumElements() * type.getElementTypeBitWidth() / 8;
 }
 
 LogicalResult SplatOp::verify() {

@@ -10,6 +10,7 @@
 #include "Rings.h"
 #include "SharedMemory.h"
 #include "Slice.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
@@ -39,6 +40,8 @@ struct KernelFacts {
   /// A loop with two products, of which one depends on the other; products
   /// beside each other of which none does.
   bool hasChain = false, hasSeparate = false;
+  /// A loop with one product and exponentials.
+  bool hasSoftmax = false;
   /// Two warpgroups do not find their rhythm by themselves.
   bool needsTurns = false;
   /// Rows of products and of what lies as they do.
@@ -85,6 +88,8 @@ static KernelFacts getFacts(FuncOp func) {
             dot->isBeforeInBlock(other) &&
             !dependsOn(other.getResult(), dot.getResult(), dot->getBlock());
       auto loop = dyn_cast<scf::ForOp>(dot->getParentOp());
+      facts.hasSoftmax |= loop && hasSingleElement(loop.getOps<DotOp>()) &&
+                          !loop.getOps<math::Exp2Op>().empty();
       auto feedsDot = [&](DotOp other) {
         return other != dot &&
                llvm::any_of(ValueRange{dot.getA(), dot.getB()}, [&](Value v) {
@@ -178,10 +183,14 @@ private:
       items = *named;
     }
     bool persistent = items != Schedule::Single;
-    bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate);
-    bool turns = pick(pingPong, overlaps && facts.hasChain && divides &&
-                                    (numConsumers > 2 ||
-                                     (numConsumers == 2 && facts.needsTurns)));
+    // In step, several warpgroups would all use the tensor cores and then all
+    // of them the units for exponentials.
+    bool turnsHelp =
+        divides && (numConsumers > 2 ? facts.hasChain || facts.hasSoftmax
+                                     : numConsumers == 2 && facts.needsTurns);
+    bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate ||
+                                      (facts.hasSoftmax && turnsHelp));
+    bool turns = pick(pingPong, overlaps && turnsHelp);
     bool skips =
         pick(skipScaling, overlaps && facts.hasChain && numConsumers > 2);
     auto makeConfig = [&](int64_t slots, int64_t itemSlots, int64_t producer,

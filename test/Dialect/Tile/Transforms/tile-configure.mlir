@@ -36,3 +36,63 @@ tile.func @configured() attributes {
       producerRegisters = 0, consumerRegisters = 0>} {
   tile.return
 }
+
+// -----
+
+// A product and exponentials: four warpgroups take turns, two do not.
+// CHECK-LABEL: tile.func @softmax_of_four
+// CHECK-SAME: config = #tile.config<consumers = 4, specialize = true, stages = 4, overlap = true, pingPong = true, schedule = dynamic
+// CHECK-LABEL: tile.func @softmax_of_two
+// CHECK-SAME: config = #tile.config<consumers = 2, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = dynamic
+tile.func @softmax_of_four(%k: !tile.global<?x64xbf16>, %o: !tile.global<?xf32>) {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %n = tile.dim %k, 0 : !tile.global<?x64xbf16>
+  tile.for_each (%b, %h, %a) in (%c1, %c1, %n) together %c1 {
+    %q = tile.load %k[%a, %c0] : !tile.global<?x64xbf16>
+      -> !tile.buffer<256x64xbf16, swizzle = 128>
+    %zero = arith.constant dense<0.0> : tensor<256xf32, #tile.row>
+    %sum = scf.for %j = %c0 to %n step %c1 iter_args(%s = %zero)
+        -> (tensor<256xf32, #tile.row>) : i32 {
+      %t = tile.load %k[%j, %c0] : !tile.global<?x64xbf16>
+        -> !tile.buffer<64x64xbf16, swizzle = 128>
+      %x = tile.dot %q, %t {transpose_b}
+        : !tile.buffer<256x64xbf16, swizzle = 128>,
+          !tile.buffer<64x64xbf16, swizzle = 128>
+        -> tensor<256x64xf32, #tile.acc>
+      %p = math.exp2 %x : tensor<256x64xf32, #tile.acc>
+      %r = tile.reduce add %p {dim = 1} : tensor<256x64xf32, #tile.acc>
+        -> tensor<256xf32, #tile.row>
+      %u = arith.addf %s, %r : tensor<256xf32, #tile.row>
+      scf.yield %u : tensor<256xf32, #tile.row>
+    }
+    tile.write %sum, %o[%a] : tensor<256xf32, #tile.row>, !tile.global<?xf32>
+  }
+  tile.return
+}
+tile.func @softmax_of_two(%k: !tile.global<?x64xbf16>, %o: !tile.global<?xf32>) {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %n = tile.dim %k, 0 : !tile.global<?x64xbf16>
+  tile.for_each (%b, %h, %a) in (%c1, %c1, %n) together %c1 {
+    %q = tile.load %k[%a, %c0] : !tile.global<?x64xbf16>
+      -> !tile.buffer<128x64xbf16, swizzle = 128>
+    %zero = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
+    %sum = scf.for %j = %c0 to %n step %c1 iter_args(%s = %zero)
+        -> (tensor<128xf32, #tile.row>) : i32 {
+      %t = tile.load %k[%j, %c0] : !tile.global<?x64xbf16>
+        -> !tile.buffer<64x64xbf16, swizzle = 128>
+      %x = tile.dot %q, %t {transpose_b}
+        : !tile.buffer<128x64xbf16, swizzle = 128>,
+          !tile.buffer<64x64xbf16, swizzle = 128>
+        -> tensor<128x64xf32, #tile.acc>
+      %p = math.exp2 %x : tensor<128x64xf32, #tile.acc>
+      %r = tile.reduce add %p {dim = 1} : tensor<128x64xf32, #tile.acc>
+        -> tensor<128xf32, #tile.row>
+      %u = arith.addf %s, %r : tensor<128xf32, #tile.row>
+      scf.yield %u : tensor<128xf32, #tile.row>
+    }
+    tile.write %sum, %o[%a] : tensor<128xf32, #tile.row>, !tile.global<?xf32>
+  }
+  tile.return
+}

@@ -58,4 +58,18 @@ int64_t getRingControlBytes(int64_t stages, int64_t scalars, bool clearsRows);
 #define GET_OP_CLASSES
 #include "pbs/Dialect/Tile/IR/TileOps.h.inc"
 
+namespace mlir::tile {
+/// Numbers that an order has left in its shared memory: they are the words of
+/// it from `first` on, plus `added` if that is not null.
+struct PlacedRows {
+  OrderOp order;
+  int64_t first = 0;
+  Value added;
+};
+/// What numbers of rows are, with no order where they are anything else.
+PlacedRows getPlacedRows(Value rows);
+/// Whether they are still there when `user` reads them.
+bool arePlaced(Value rows, Operation *user);
+} // namespace mlir::tile
+
 #endif // PBS_DIALECT_TILE_IR_TILE_H

@@ -125,7 +125,8 @@ def Tile_GatherOp : Tile_ReadingOp<"gather", [
     `indices` (one for each dimension before those), from its first element on.
     Rows outside `source` are 0. `rows` is in the layout `#tile.lane`, the tile in
     `#tile.blocked`; the numbers get to the threads of their rows through shared
-    memory.
+    memory. Where they are a result of `tile.order`, or that plus a scalar, they are
+    there already, and no thread waits for another.
 
     Example:
 
@@ -216,7 +217,8 @@ def Tile_OrderOp : Tile_Op<"order", [
     the smaller number comes first, and NaN comes last.
 
     Each thread counts how many elements come before its own, so the time does
-    not depend on the values. n is at most 1024.
+    not depend on the values; two share an element where there are twice as many
+    threads as elements. n is at most 1024.
 
     Example:
 
@@ -320,7 +322,8 @@ def Tile_RelayoutOp : Tile_Op<"relayout", [
                                     ["getScratchBytes"]>]> {
   let summary = "The same tile over other threads";
   let description = [{
-    From `#tile.lane` to `#tile.col`, through shared memory of the warpgroup.
+    From `#tile.lane` to `#tile.col`, through shared memory of the warpgroup, or
+    from `#tile.wide_col`, of which each warp has all, through that of the warp.
 
     Example:
 
@@ -411,8 +414,7 @@ def Tile_TakeOp : Tile_ReadingOp<"take", [
     Row `i` of the result is row `rows[i]` of the tiles, which are of one type and
     counted as if one lay after the other; all numbers must be inside. `rows` is in
     the layout `#tile.lane`, the result in `#tile.blocked`; the numbers get to the
-    threads of their rows through shared memory. As `tile.gather`, for what is
-    in shared memory already.
+    threads of their rows as those of `tile.gather`.
 
     Example:
 

@@ -24,10 +24,13 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `consumers`: one warpgroup for each 64 rows of a product (wgmma m64).
     - `specialize`: where tiles are loaded in a loop.
     - `stages`: the deepest ring of 1, 2 or 4 slots that fits.
-    - `overlap`: where a loop has two products of which one depends on the other.
-    - `ping-pong`: where several warpgroups overlap products. Two do so only in
-      loops over ranges that differ from item to item, where turns gain 1 %; over
-      listed blocks, and where all loops have the same length, they cost 1 to 3 %.
+    - `overlap`: where a loop has two products of which one depends on the other,
+      and where more than two warpgroups have one with one product and exponentials.
+    - `ping-pong`: where more than two warpgroups overlap products: in step they
+      would all use the tensor cores and then the units for exponentials. Two do
+      so only in loops over ranges that differ from item to item, where turns gain
+      1 %; over listed blocks, and where all loops have the same length, they cost
+      1 to 3 %.
     - `schedule`: `dynamic` with a producer, else `single`.
     - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
       to 10 %; with two it gains up to 2 % over 64K keys, and loses as much over
