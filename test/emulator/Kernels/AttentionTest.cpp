@@ -72,6 +72,14 @@ TEST(RightKernels, PermutedCausalList) {
   expectRight(c);
 }
 
+TEST(RightKernels, PermutedCausalListWithTurns) {
+  AttentionCase c;
+  c.causal = c.list = c.positions = true;
+  c.queries = c.keys = 333;
+  c.heads = 2;
+  expectRight(c, "ping-pong=1");
+}
+
 TEST(RightKernels, PermutedSegments) {
   AttentionCase c;
   c.causal = c.list = c.positions = true;

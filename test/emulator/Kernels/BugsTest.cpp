@@ -41,7 +41,8 @@ protected:
     return c;
   }
   static const std::string &getText() {
-    static const std::string text = makeKernel(getCase());
+    // With turns it has barriers of all kinds.
+    static const std::string text = makeKernel(getCase(), "ping-pong=1");
     return text;
   }
   static std::string kindOf(const std::string &text, const AttentionCase &c) {
