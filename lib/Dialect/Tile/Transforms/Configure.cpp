@@ -42,8 +42,8 @@ struct KernelFacts {
   bool hasChain = false, hasSeparate = false;
   /// A loop with one product and exponentials.
   bool hasSoftmax = false;
-  /// Two warpgroups do not find their rhythm by themselves.
-  bool needsTurns = false;
+  /// Loops with such a chain are as long in one work item as in another.
+  bool hasEvenItems = true;
   /// Rows of products and of what lies as they do.
   int64_t rows = 0;
   /// Bytes of tiles loaded in loops.
@@ -59,15 +59,6 @@ static bool dependsOnItem(scf::ForOp loop) {
         ValueRange{loop.getLowerBound(), loop.getUpperBound(), loop.getStep()},
         [&](Value bound) { return dependsOn(bound, arg, loop->getBlock()); });
   });
-}
-
-/// Whether two warpgroups gain from turns in `loop` (measured): they do where
-/// it goes over a range that is longer in one work item than in another, but
-/// not where it goes over listed blocks.
-static bool needsTurns(scf::ForOp loop) {
-  auto size = loop.getUpperBound().getDefiningOp<ListSizeOp>();
-  bool isListed = size && size.getList().getType().getKind() == ListKind::Bits;
-  return dependsOnItem(loop) && !isListed;
 }
 
 static KernelFacts getFacts(FuncOp func) {
@@ -98,7 +89,7 @@ static KernelFacts getFacts(FuncOp func) {
       };
       if (loop && llvm::any_of(loop.getOps<DotOp>(), feedsDot)) {
         facts.hasChain = true;
-        facts.needsTurns |= needsTurns(loop);
+        facts.hasEvenItems &= !dependsOnItem(loop);
       }
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
@@ -187,7 +178,8 @@ private:
     // of them the units for exponentials.
     bool turnsHelp =
         divides && (numConsumers > 2 ? facts.hasChain || facts.hasSoftmax
-                                     : numConsumers == 2 && facts.needsTurns);
+                                     : numConsumers == 2 && facts.hasChain &&
+                                           !facts.hasEvenItems);
     bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate ||
                                       (facts.hasSoftmax && turnsHelp));
     bool turns = pick(pingPong, overlaps && turnsHelp);

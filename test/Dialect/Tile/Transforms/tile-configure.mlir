@@ -3,12 +3,11 @@
 // RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{stages=1 overlap=0 schedule=static}))' | FileCheck %s --check-prefix=OPTIONS
 // RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure))' 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 
-// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = false, schedule = dynamic, producerRegisters = 32, consumerRegisters = 232, itemStages = 2>
+// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 32, consumerRegisters = 232, itemStages = 2>
 // OPTIONS: config = #tile.config<consumers = 2, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = static, producerRegisters = 32, consumerRegisters = 232, itemStages = 2>
 // REMARK: remark: schedule #tile.config<{{.*}}>: products of 128 rows, 65536 bytes of tiles in loops
 
-// Three warpgroups take turns; two do where ranges differ from item to item, and
-// neither where all have one length nor where blocks are listed.
+// Three warpgroups take turns; two do unless all items have loops of one length.
 // RUN: pbs-opt %S/../../../Conversion/PBSToTile/attention.mlir -pass-pipeline='builtin.module(convert-pbs-to-tile,gpu.module(tile.func(tile-configure)))' -split-input-file 2>/dev/null | FileCheck %s --check-prefix=DENSE
 // DENSE: tile.func @dense_causal
 // DENSE: config = #tile.config<consumers = 3, specialize = true, stages = 4, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 32, consumerRegisters = 160, itemStages = 2, skipScaling = true>

@@ -26,11 +26,9 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `stages`: the deepest ring of 1, 2 or 4 slots that fits.
     - `overlap`: where a loop has two products of which one depends on the other,
       and where more than two warpgroups have one with one product and exponentials.
-    - `ping-pong`: where more than two warpgroups overlap products: in step they
-      would all use the tensor cores and then the units for exponentials. Two do
-      so only in loops over ranges that differ from item to item, where turns gain
-      1 %; over listed blocks, and where all loops have the same length, they cost
-      1 to 3 %.
+    - `ping-pong`: where several warpgroups overlap products: in step they would
+      all use the tensor cores and then the units for exponentials. Two do not if
+      all work items have loops of the same length: there the turns cost 1 to 3 %.
     - `schedule`: `dynamic` with a producer, else `single`.
     - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
       to 10 %; with two it gains up to 2 % over 64K keys, and loses as much over
