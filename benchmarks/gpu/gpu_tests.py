@@ -79,9 +79,9 @@ def run_tests(tests, options, jobs, timeout):
                 failed=failed)
 
 
-def run_tool(tool, tests, only, jobs, timeout):
+def run_tool(tool, tests, only, timeout):
     shards = run_shards(["compute-sanitizer", "--tool", tool, "--error-exitcode",
-                         "9", tests, f"--gtest_filter={only}"], jobs, timeout)
+                         "9", tests, f"--gtest_filter={only}"], 1, timeout)
     passed, failed = count(shards)
     summaries = [re.findall(r"(?:ERROR|RACECHECK) SUMMARY: (.*)", output)
                  for _, output, _ in shards]
@@ -121,7 +121,7 @@ def main():
         result["runs"].append(one)
         write()
     for tool in args.tools:
-        one = run_tool(tool, args.tests, args.only, args.jobs, args.timeout)
+        one = run_tool(tool, args.tests, args.only, args.timeout)
         print(tool, one, flush=True)
         result["tools"][tool] = one
         write()
