@@ -50,10 +50,11 @@ if llvm_config.use_llvm_tool("ptxas", search_env="PTXAS") or os.path.exists(
         "/usr/local/cuda/bin/ptxas"):
     config.available_features.add("ptxas")
 
-if subprocess.run([*config.python.split(), "-c", "import importlib.util, sys; "
-                   "sys.exit(importlib.util.find_spec('torch') is None)"],
-                  env={**os.environ, **config.environment},
-                  check=False).returncode == 0:
-    config.available_features.add("torch")
+for module in ("torch", "transformers"):
+    if subprocess.run([*config.python.split(), "-c", "import importlib.util, sys; "
+                       f"sys.exit(importlib.util.find_spec('{module}') is None)"],
+                      env={**os.environ, **config.environment},
+                      check=False).returncode == 0:
+        config.available_features.add(module)
 
 llvm_config.use_default_substitutions()
