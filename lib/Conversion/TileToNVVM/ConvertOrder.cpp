@@ -174,13 +174,14 @@ struct RowNumbers {
     return added ? b.add(number, added) : number;
   }
 };
+} // namespace
 
 /// Gives the numbers of rows to all consumers, unless an order has left them in
 /// shared memory; returns where they lie.
 template <typename OpT>
-RowNumbers exchangeRows(KernelBuilder &b, const KernelContext &kernel,
-                        ConversionPatternRewriter &rewriter, OpT op,
-                        ValueRange rows) {
+static RowNumbers exchangeRows(KernelBuilder &b, const KernelContext &kernel,
+                               ConversionPatternRewriter &rewriter, OpT op,
+                               ValueRange rows) {
   if (!op.getOffset()) {
     PlacedRows placed = getPlacedRows(op.getRows());
     Value order = b.gepBytes(b.sharedBase(), *placed.order.getOffset());
@@ -203,6 +204,25 @@ RowNumbers exchangeRows(KernelBuilder &b, const KernelContext &kernel,
   return {base, Value()};
 }
 
+/// Whether tiles lie one after the other in shared memory: each in the only
+/// slot of a ring.
+static bool followEachOther(ValueRange tiles) {
+  std::optional<int64_t> expected;
+  for (Value tile : tiles) {
+    auto wait = tile.getDefiningOp<RingWaitOp>();
+    auto ring = wait ? wait.getRing().getDefiningOp<RingCreateOp>() : nullptr;
+    if (!ring)
+      return false;
+    RingLayout layout(ring);
+    if (layout.stages != 1 || (expected && layout.tiles != *expected) ||
+        !llvm::isPowerOf2_64(layout.buffer.getShape()[0]))
+      return false;
+    expected = layout.tiles + layout.buffer.getSizeInBytes();
+  }
+  return true;
+}
+
+namespace {
 struct ConvertGather : KernelPattern<GatherOp> {
   using KernelPattern::KernelPattern;
 
@@ -239,24 +259,6 @@ struct ConvertGather : KernelPattern<GatherOp> {
     return success();
   }
 };
-
-/// Whether tiles lie one after the other in shared memory: each in the only
-/// slot of a ring.
-static bool followEachOther(ValueRange tiles) {
-  std::optional<int64_t> expected;
-  for (Value tile : tiles) {
-    auto wait = tile.getDefiningOp<RingWaitOp>();
-    auto ring = wait ? wait.getRing().getDefiningOp<RingCreateOp>() : nullptr;
-    if (!ring)
-      return false;
-    RingLayout layout(ring);
-    if (layout.stages != 1 || (expected && layout.tiles != *expected) ||
-        !llvm::isPowerOf2_64(layout.buffer.getShape()[0]))
-      return false;
-    expected = layout.tiles + layout.buffer.getSizeInBytes();
-  }
-  return true;
-}
 
 struct ConvertTake : KernelPattern<TakeOp> {
   using KernelPattern::KernelPattern;
