@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ def run_shards(command, jobs, timeout, variables=None):
                 for file in files]
         shards = [subprocess.Popen(
             [*command, f"--gtest_output=json:{file}"], stdout=log,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT, start_new_session=True,
             env=dict(os.environ, GTEST_TOTAL_SHARDS=str(jobs),
                      GTEST_SHARD_INDEX=str(i), **(variables or {})))
             for i, (file, log) in enumerate(zip(files, logs))]
@@ -42,7 +43,8 @@ def run_shards(command, jobs, timeout, variables=None):
             try:
                 status = shard.wait(max(end - time.time(), 0.1))
             except subprocess.TimeoutExpired:
-                shard.kill()
+                # With what it has started: a tool's test, a test's assembler.
+                os.killpg(shard.pid, signal.SIGKILL)
                 shard.wait()
                 status = None
             log.seek(0)

@@ -23,10 +23,15 @@ from transformers import (AttentionInterface, AttentionMaskInterface,
 
 from . import _attention, _library
 
-# Since then masks are asked for by numbers of queries and of keys before them.
-if int(transformers.__version__.split(".")[0]) < 5:
-    raise ImportError(f"pbs_mlir.transformers: expected transformers 5 or later, got "
-                      f"{transformers.__version__}")
+
+def _check_version(version):
+    # Since then masks are asked for by numbers of queries and of keys before them.
+    if int(version.split(".")[0]) < 5:
+        raise ImportError(f"pbs_mlir.transformers: expected transformers 5 or later, "
+                          f"got {version}")
+
+
+_check_version(transformers.__version__)
 
 # Arguments of models that change the scores or what a query sees.
 _UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias",

@@ -82,6 +82,26 @@ def test_padding_is_an_error():
                  lambda: make_model("pbs")(make_tokens(2), attention_mask=mask))
 
 
+def test_masks_of_the_caller_are_an_error():
+    mask = torch.zeros(1, 1, LENGTH, LENGTH)
+    expect_error("attention_mask: expected none, got a tensor",
+                 lambda: make_model("pbs")(make_tokens(), attention_mask=mask))
+
+
+def test_modules_that_are_not_causal():
+    module = torch.nn.Module()
+    module.is_causal = False
+    q, k, v = torch.randn(3, 1, 2, 300, 64, generator=torch.Generator().manual_seed(2))
+    got, _ = transformers.AttentionInterface()["pbs_all"](module, q, k, v, None)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    torch.testing.assert_close(got, expected.transpose(1, 2), atol=1e-5, rtol=1e-4)
+
+
+def test_earlier_versions_are_an_error():
+    with pytest.raises(ImportError, match="5 or later, got 4.57.1"):
+        pbs_mlir.transformers._check_version("4.57.1")
+
+
 def test_caches_of_fixed_size_are_an_error():
     model = make_model("pbs")
     cache = transformers.StaticCache(config=model.config, max_cache_len=1024)
@@ -105,7 +125,7 @@ def test_dropout_is_an_error():
     expect_error("dropout: expected 0, got 0.5", lambda: model(make_tokens()))
 
 
-@pytest.mark.parametrize("name", ["sliding_window", "softcap", "s_aux"])
+@pytest.mark.parametrize("name", pbs_mlir.transformers._UNSUPPORTED)
 def test_what_changes_scores_is_an_error(name):
     attention = transformers.AttentionInterface()["pbs"]
     q = torch.zeros(1, 4, 200, 32)

@@ -20,17 +20,12 @@
 using namespace mlir;
 using namespace mlir::pbs;
 
-/// Keys of a key block, and rows of the query blocks of lists.
-static constexpr int64_t kBlock = 128;
 /// Rows of a query block where neither a list nor sequences divide the queries
 /// and a head has 64 elements: such a product is so short that two warpgroups
 /// do not hide their softmax behind each other's.
 static constexpr int64_t kShortHeadRows = 192;
-/// Swizzle of tiles in shared memory, in bytes.
-static constexpr int64_t kSwizzle = 128;
 /// Position of a key past the end: greater than every row's.
 static constexpr int32_t kNoPosition = std::numeric_limits<int32_t>::max();
-static constexpr double kLog2E = 1.4426950408889634;
 static constexpr double kLn2 = 0.6931471805599453;
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// K and V of the heads visited together should stay in the L2 cache; this much
@@ -192,7 +187,7 @@ AttentionWriter::AttentionWriter(const AttentionTask &task,
   element = type.getElementType();
   auto getTile = [&](int64_t rows) {
     return tile::BufferType::get(b.getContext(), {rows, headDim}, element,
-                                 kSwizzle);
+                                 kSwizzleBytes);
   };
   queryTileType = getTile(task.rows);
   keyTileType = getTile(kBlock);

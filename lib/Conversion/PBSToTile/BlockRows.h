@@ -12,9 +12,6 @@
 
 namespace mlir::pbs {
 
-/// Rows of a query block, keys of a key block.
-constexpr int64_t kBlock = 128;
-
 /// The queries and keys that blocks are of.
 struct BlockSizes {
   bool causal = false;

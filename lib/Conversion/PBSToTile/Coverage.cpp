@@ -11,7 +11,6 @@
 
 #include "BlockRows.h"
 #include "Kernels.h"
-#include "Proxy.h"
 #include "SplitPools.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/raw_ostream.h"

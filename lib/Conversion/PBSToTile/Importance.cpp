@@ -221,9 +221,9 @@ std::optional<std::string> mlir::pbs::writeKernel(ColumnImportanceOp op,
   ProxyTask task(op, op.getSegment());
   if (std::optional<std::string> reason = task.refuse())
     return reason;
-  unsigned query = cast<BlockArgument>(op.getQuery()).getArgNumber();
-  unsigned key = cast<BlockArgument>(op.getKey()).getArgNumber();
-  unsigned stats = cast<BlockArgument>(op.getStats()).getArgNumber();
+  unsigned query = getBuffer(op.getQuery());
+  unsigned key = getBuffer(op.getKey());
+  unsigned stats = getBuffer(op.getStats());
   unsigned result = *kernel.findResultBuffer(0);
   int64_t segment = task.segment;
   SmallVector<unsigned> buffers{query, key, stats, result};

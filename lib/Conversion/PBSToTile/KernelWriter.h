@@ -16,6 +16,12 @@
 
 namespace mlir::pbs {
 
+/// Rows of a query block of a list, keys of a key block.
+constexpr int64_t kBlock = 128;
+/// Swizzle of tiles in shared memory.
+constexpr int64_t kSwizzleBytes = 128;
+constexpr double kLog2E = 1.4426950408889634;
+
 /// Builds the tile.func of a plan.kernel. Scalars are i32; constants stand at
 /// the start of the function, each once.
 class KernelWriter : public ImplicitLocOpBuilder {

@@ -15,8 +15,6 @@ namespace mlir::pbs {
 
 /// Keys of a block, and the proxy rows of a head at most.
 constexpr int64_t kTileRows = 128;
-constexpr int64_t kSwizzleBytes = 128;
-constexpr double kLog2E = 1.4426950408889634;
 
 /// Which rows look at the keys, and how.
 struct ProxyTask {
@@ -27,7 +25,7 @@ struct ProxyTask {
         scale(op.getScale() ? op.getScale()->convertToDouble()
                             : 1 / std::sqrt(double(query.getShape().back()))) {
     if (Value rows = op.getProxies())
-      proxies = cast<BlockArgument>(rows).getArgNumber();
+      proxies = getBuffer(rows);
   }
 
   /// Why there is no kernel for it.

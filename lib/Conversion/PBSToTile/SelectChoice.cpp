@@ -17,7 +17,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "SelectChoice.h"
-#include "Proxy.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "SplitPools.h"
-#include "Proxy.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;

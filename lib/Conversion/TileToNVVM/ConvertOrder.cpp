@@ -64,7 +64,7 @@ struct ConvertOrder : KernelPattern<OrderOp> {
     }
     b.barrier(barrier, threads);
 
-    Value order = b.gepBytes(keys, 4 * size);
+    Value order = b.gepBytes(keys, op.getOrderOffset());
     // A tile of rows has 64 for each warpgroup, half as many as threads: where
     // it is alone, lanes beside each other share an element, and each looks at
     // half of the keys.
@@ -184,7 +184,8 @@ static RowNumbers exchangeRows(KernelBuilder &b, const KernelContext &kernel,
                                ValueRange rows) {
   if (!op.getOffset()) {
     PlacedRows placed = getPlacedRows(op.getRows());
-    Value order = b.gepBytes(b.sharedBase(), *placed.order.getOffset());
+    Value order = b.gepBytes(b.sharedBase(), *placed.order.getOffset() +
+                                                 placed.order.getOrderOffset());
     return {b.gepBytes(order, 4 * placed.first),
             placed.added ? rewriter.getRemappedValue(placed.added) : Value()};
   }

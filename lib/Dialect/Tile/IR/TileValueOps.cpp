@@ -461,9 +461,6 @@ PlacedRows tile::getPlacedRows(Value rows) {
   placed.order = rows.getDefiningOp<OrderOp>();
   if (!placed.order)
     return {};
-  // Behind the keys.
-  for (Value part : placed.order.getValues())
-    placed.first += getTensor(part).getShape()[0];
   for (Value part : placed.order.getOrder()) {
     if (part == rows)
       break;
@@ -490,12 +487,16 @@ bool tile::arePlaced(Value rows, Operation *user) {
   return true;
 }
 
-int64_t OrderOp::getScratchBytes(ConfigAttr) {
-  // The elements as integers, and the order.
+int64_t OrderOp::getOrderOffset() {
   int64_t size = 0;
   for (Value value : getValues())
     size += getTensor(value).getShape()[0];
-  return 2 * 4 * size;
+  return 4 * size;
+}
+
+int64_t OrderOp::getScratchBytes(ConfigAttr) {
+  // The elements as integers, and behind them the order.
+  return 2 * getOrderOffset();
 }
 
 LogicalResult IotaOp::verify() {

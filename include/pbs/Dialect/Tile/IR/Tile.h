@@ -60,7 +60,7 @@ int64_t getRingControlBytes(int64_t stages, int64_t scalars, bool clearsRows);
 
 namespace mlir::tile {
 /// Numbers that an order has left in its shared memory: they are the words of
-/// it from `first` on, plus `added` if that is not null.
+/// the order from `first` on, plus `added` if that is not null.
 struct PlacedRows {
   OrderOp order;
   int64_t first = 0;

@@ -238,6 +238,10 @@ def Tile_OrderOp : Tile_Op<"order", [
   let assemblyFormat = [{
     $values attr-dict `:` type($values) `->` type($order)
   }];
+  let extraClassDeclaration = [{
+    /// Bytes from the scratch to the order, which is behind the elements.
+    int64_t getOrderOffset();
+  }];
   let hasVerifier = 1;
 }
 
