@@ -10,6 +10,7 @@ compute-sanitizer's tools.
 Exits with 1 if a test fails or a tool finds an error.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -81,20 +82,20 @@ def run_tests(tests, options, jobs, timeout):
                 failed=failed)
 
 
-def run_tool(tool, tests, only, timeout):
-    shards = run_shards(["compute-sanitizer", "--tool", tool, "--error-exitcode",
-                         "9", tests, f"--gtest_filter={only}"], 1, timeout)
+def run_tool(tool, tests, options, only, timeout):
+    # The tool stays with the tests and does not follow the assemblers they start.
+    shards = run_shards(["compute-sanitizer", "--tool", tool, "--target-processes",
+                         "application-only", "--error-exitcode", "9", tests,
+                         f"--gtest_filter={only}"], 1, timeout,
+                        {"PBS_TEST_PIPELINE_OPTIONS": options})
     passed, failed = count(shards)
-    summaries = [re.findall(r"(?:ERROR|RACECHECK) SUMMARY: (.*)", output)
-                 for _, output, _ in shards]
-    bad = [output for (status, output, _), summary in zip(shards, summaries)
-           if status != 0 or not summary]
-    for output in bad:
+    status, output, _ = shards[0]
+    summary = re.findall(r"(?:ERROR|RACECHECK) SUMMARY: (.*)", output)
+    ok = status == 0 and bool(summary) and passed > 0
+    if not ok:
         print(output[-3000:])
-    return dict(ok=not bad and passed > 0, only=only, passed=passed, failed=failed,
-                timed_out=sum(status is None for status, _, _ in shards),
-                summaries=sorted({line for summary in summaries
-                                  for line in summary}))
+    return dict(ok=ok, tool=tool, options=options, only=only, passed=passed,
+                failed=failed, status=status, summary=summary)
 
 
 def main():
@@ -103,32 +104,34 @@ def main():
     parser.add_argument("--commit", required=True)
     parser.add_argument("--output", required=True)
     parser.add_argument("--options", nargs="*", default=["", "dependent-launch=1"],
-                        help="pipeline options, a run for each")
+                        help="pipeline options, runs with and without tools for each")
     parser.add_argument("--tools", nargs="*", choices=TOOLS, default=TOOLS)
     parser.add_argument("--only", default="*",
                         help="the tests for tools, as for --gtest_filter")
     parser.add_argument("--jobs", type=int, default=8, help="processes side by side")
-    parser.add_argument("--timeout", type=int, default=300, help="s, each run")
+    parser.add_argument("--timeout", type=int, default=300,
+                        help="s, each run without tools, and all with tools")
     args = parser.parse_args()
-    result = {"environment": environment(args.commit), "runs": [], "tools": {}}
+    result = {"environment": environment(args.commit), "runs": [], "tools": []}
 
-    def write():
+    def keep(kind, one):
+        print(one, flush=True)
+        result[kind].append(one)
         with open(args.output, "w", encoding="utf-8") as file:
             json.dump(result, file, indent=1)
             file.write("\n")
 
     for options in args.options:
-        one = run_tests(args.tests, options, args.jobs, args.timeout)
-        print(one, flush=True)
-        result["runs"].append(one)
-        write()
-    for tool in args.tools:
-        one = run_tool(tool, args.tests, args.only, args.timeout)
-        print(tool, one, flush=True)
-        result["tools"][tool] = one
-        write()
-    return not all(one["ok"] for one in
-                   (*result["runs"], *result["tools"].values()))
+        keep("runs", run_tests(args.tests, options, args.jobs, args.timeout))
+    # One process for each tool, since a tool's process that ends without a summary
+    # must not be made up for by others.
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for one in concurrent.futures.as_completed(
+                pool.submit(run_tool, tool, args.tests, options, args.only,
+                            args.timeout)
+                for tool in args.tools for options in args.options):
+            keep("tools", one.result())
+    return not all(one["ok"] for one in result["runs"] + result["tools"])
 
 
 if __name__ == "__main__":
