@@ -22,15 +22,17 @@ def make(batch=1, heads=4, kv_heads=2, queries=700, keys=700, dim=64, seed=0,
         for h, n in ((heads, queries), (kv_heads, keys), (kv_heads, keys)))
 
 
-def reference(q, k, v, causal=True, mask=None):
-    """Dense attention in f64: output and lse. `mask` [B,Hq,M,N] hides keys."""
+def reference(q, k, v, causal=True, mask=None, slope=0):
+    """Dense attention in f64: output and lse. `mask` [B,Hq,M,N] hides keys, and
+    scores fall by `slope` with the distance."""
     group = q.shape[1] // k.shape[1]
     q, k, v = (x.astype("float64") for x in (q, k, v))
     k, v = k.repeat(group, axis=1), v.repeat(group, axis=1)
     scores = q @ k.swapaxes(2, 3) / numpy.sqrt(q.shape[3])
     queries, keys = q.shape[2], k.shape[2]
+    position = numpy.arange(queries)[:, None] + keys - queries
+    scores -= slope * (position - numpy.arange(keys))
     if causal:
-        position = numpy.arange(queries)[:, None] + keys - queries
         scores[..., numpy.arange(keys)[None, :] > position] = -numpy.inf
     if mask is not None:
         scores[~mask] = -numpy.inf

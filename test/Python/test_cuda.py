@@ -94,6 +94,49 @@ def test_sparse(causal):
                  *reference(q, k, v, causal, visible))
 
 
+@pytest.mark.parametrize("options", [
+    "", "ping-pong=0 overlap=0", "stages=1", "schedule=static",
+    "specialize=0 ping-pong=0"])
+def test_scores_see_original_positions(options):
+    """In every block, not only where a mask needs them."""
+    (q, k, v), permuted, positions, lists, visible = make_sparse()
+    ir = """
+    func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>,
+                 %v: tensor<?x2x?x64xbf16>, %p: tensor<?x2x?xi32>,
+                 %count: tensor<?x4x?xi32>, %index: tensor<?x4x?x?xi32>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
+      %kv = pbs.kv_from_positions %k, %v, %p
+        : (tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?xi32>)
+        -> !pbs.permuted_kv<?x2x?x64xbf16, block = 128, segment = 256>
+      %list = pbs.block_list_from_indices %count, %index, %q, %kv {causal}
+        : (tensor<?x4x?xi32>, tensor<?x4x?x?xi32>, tensor<?x4x?x64xbf16>,
+           !pbs.permuted_kv<?x2x?x64xbf16, block = 128, segment = 256>)
+        -> !pbs.block_list<?x4x?x?, block = 128x128, segment = 256, causal>
+      %o, %lse = pbs.sparse_attention %q, %kv, %list {causal}
+        score (%x, %b, %h, %i, %j) {
+          %slope = arith.constant 0.05 : f32
+          %distance = arith.subi %i, %j : i32
+          %far = arith.sitofp %distance : i32 to f32
+          %less = arith.mulf %far, %slope : f32
+          %y = arith.subf %x, %less : f32
+          pbs.yield %y
+        }
+        : (tensor<?x4x?x64xbf16>,
+           !pbs.permuted_kv<?x2x?x64xbf16, block = 128, segment = 256>,
+           !pbs.block_list<?x4x?x?, block = 128x128, segment = 256, causal>)
+        -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>)
+      return %o, %lse : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
+    }"""
+    program = pbs_mlir.compile(
+        ir, target=_attention._TARGETS[_library.CUDA], cache=False,
+        pipeline_options=options or None)
+    outputs = make_outputs(q, "bfloat16")
+    program(*upload("bfloat16", q, *permuted), DeviceArray(positions),
+            *map(DeviceArray, lists), out=outputs)
+    expect_right("bfloat16", q, k, outputs,
+                 *reference(q, k, v, True, visible, slope=0.05))
+
+
 def pack(lengths):
     return numpy.cumsum([0, *lengths]).astype("int32")
 

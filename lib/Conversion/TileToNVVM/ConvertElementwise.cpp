@@ -408,7 +408,6 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     auto to = getTensor(op.getResult());
-    Type element = to.getElementType();
     int64_t length = to.getShape()[0];
     // Each warp has all columns of #tile.wide_col, and needs no other then.
     bool inWarp = isa<WideColAttr>(getTensor(op.getSource()).getEncoding());
@@ -440,14 +439,8 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
         b.store(value, mine, 4);
     }
     meet();
-    Value read = b.gepBytes(base, b.mul(kernel.column, 4));
-    Values results;
-    for (int64_t i = 0; i < length / 8; ++i) {
-      Value pair = b.load(b.gepBytes(read, 32 * i), b.vec2i32(), 8);
-      for (unsigned e = 0; e < 2; ++e)
-        results.push_back(b.bitcast(b.extractElement(pair, e), element));
-    }
-    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    rewriter.replaceOpWithMultiple(
+        op, ArrayRef<Values>{kernel.loadColumns(b, to, base)});
     return success();
   }
 };

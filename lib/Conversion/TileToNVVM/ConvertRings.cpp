@@ -34,6 +34,7 @@ public:
   Value scalar(int64_t i) {
     return b.gepBytes(at(layout.scalars, 4 * layout.scalarTypes.size()), 4 * i);
   }
+  Value row() { return at(layout.rows, layout.getRowBytes()); }
   Value tile() { return at(layout.tiles, layout.buffer.getSizeInBytes()); }
   /// Bytes from the first tile to this one.
   Value tileOffset() { return b.mul(index, layout.buffer.getSizeInBytes()); }
@@ -66,6 +67,17 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
       b.ptxIf("st.volatile.shared.b32 [$0], $1;",
               {slot.scalar(i), b.bitcast(scalar.front(), b.i32)},
               kernel.elected);
+    if (op.getRow()) {
+      auto type = cast<RankedTensorType>(op.getRow().getType());
+      for (auto [i, value] : llvm::enumerate(adaptor.getRow())) {
+        Coordinate at = kernel.getCoordinates(b, type, i).front();
+        Value mine = b.gepBytes(slot.row(), b.mul(at.base, kScalarBytes));
+        b.store(value, b.gepBytes(mine, kScalarBytes * at.offset),
+                kScalarBytes);
+      }
+      // One lane arrives for what all have written (PTX ISA, bar.warp.sync).
+      b.syncWarp();
+    }
     if (!op.getSource()) {
       b.mbarArriveIf(slot.full(), kernel.elected);
       rewriter.eraseOp(op);
@@ -171,6 +183,8 @@ struct ConvertRingWait : KernelPattern<RingWaitOp> {
                   {slot.scalar(i), b.cmp(Cmp::EQ, kernel.lane, 0)}));
       results.push_back({b.bitcast(word, scalar.getType())});
     }
+    if (op.getRow())
+      results.push_back(kernel.loadColumns(b, slot.layout.row, slot.row()));
     rewriter.replaceOpWithMultiple(op, std::move(results));
     return success();
   }
@@ -187,7 +201,7 @@ struct ConvertRingRelease : KernelPattern<RingReleaseOp> {
     if (kernel.releasedByWarpgroups.contains(op.getRing().getDefiningOp())) {
       b.mbarArriveIf(slot.empty(), kernel.signals);
     } else {
-      // All lanes have read the scalars, or the tile.
+      // All lanes have read the scalars, the row, or the tile.
       b.syncWarp();
       b.mbarArriveIf(slot.empty(), b.cmp(Cmp::EQ, kernel.lane, 0));
     }

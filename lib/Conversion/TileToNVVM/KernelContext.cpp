@@ -137,7 +137,12 @@ SmallVector<Coordinate, 2> KernelContext::getCoordinates(KernelBuilder &b,
     int64_t period = std::min(type.getShape()[0], kWarpgroupThreads);
     return {{b.and_(wgThread, period - 1), kWarpgroupThreads * i}};
   }
-  if (isa<WideAttr, WideRowAttr, WideColAttr>(layout)) {
+  // Every warp has all of it.
+  if (isa<WideColAttr>(layout)) {
+    int64_t period = std::min(type.getShape()[0], kWarpThreads);
+    return {{b.and_(lane, period - 1), kWarpThreads * i}};
+  }
+  if (isa<WideAttr, WideRowAttr>(layout)) {
     Value warp = b.lshr(consumerThread, llvm::Log2_64(kWarpThreads));
     int64_t warps = config.getConsumerWarps();
     if (isa<WideRowAttr>(layout))
@@ -145,8 +150,6 @@ SmallVector<Coordinate, 2> KernelContext::getCoordinates(KernelBuilder &b,
     // Few columns repeat.
     int64_t columns = type.getShape().back();
     Value column = b.and_(lane, std::min(columns, kWarpThreads) - 1);
-    if (isa<WideColAttr>(layout))
-      return {{column, kWarpThreads * i}};
     int64_t perRow = std::max<int64_t>(columns / kWarpThreads, 1);
     return {{warp, warps * (i / perRow)},
             {column, kWarpThreads * (i % perRow)}};
@@ -223,11 +226,31 @@ Value KernelContext::getAddress(KernelBuilder &b, Value global,
   return b.gepBytes(base, b.mul(offset, bytes));
 }
 
+Values KernelContext::loadColumns(KernelBuilder &b, RankedTensorType type,
+                                  Value base) const {
+  Value first = b.gepBytes(base, b.mul(column, kScalarBytes));
+  Values elements;
+  // A pair in each eight columns.
+  for (int64_t i = 0; i < type.getNumElements() / 8; ++i) {
+    Value pair = b.load(b.gepBytes(first, 8 * kScalarBytes * i), b.vec2i32(),
+                        2 * kScalarBytes);
+    for (unsigned e = 0; e < 2; ++e)
+      elements.push_back(
+          b.bitcast(b.extractElement(pair, e), type.getElementType()));
+  }
+  return elements;
+}
+
+//===----------------------------------------------------------------------===//
+// Rings
+//===----------------------------------------------------------------------===//
+
 RingLayout::RingLayout(RingCreateOp op)
     : stages(op.getRing().getType().getStages()),
       buffer(op.getRing().getType().getBuffer()),
       scalarTypes(op.getRing().getType().getScalars()),
-      tiles(op.getOffset().value_or(0)), full(*op.getControlOffset()),
-      empty(full + stages * kBarrierBytes),
+      row(op.getRing().getType().getRow()), tiles(op.getOffset().value_or(0)),
+      full(*op.getControlOffset()), empty(full + stages * kBarrierBytes),
       cleared(empty + stages * kBarrierBytes),
-      scalars(cleared + (op.clearsRows() ? kBarrierBytes : 0)) {}
+      rows(cleared + (op.clearsRows() ? kBarrierBytes : 0)),
+      scalars(rows + stages * getRowBytes()) {}

@@ -68,9 +68,14 @@ struct RingLayout {
   int64_t stages;
   BufferType buffer; ///< null without a tile
   ArrayRef<Type> scalarTypes;
+  RankedTensorType row; ///< null without a row
   /// Offsets in bytes; `cleared` is the barrier of copies of which rows are
   /// cleared, if there are such.
-  int64_t tiles, full, empty, cleared, scalars;
+  int64_t tiles, full, empty, cleared, rows, scalars;
+
+  int64_t getRowBytes() const {
+    return row ? row.getNumElements() * kScalarBytes : 0;
+  }
 };
 
 /// Number of values of one thread for a tile, pairs in i32 counted once.
@@ -135,6 +140,9 @@ struct KernelContext {
   Value getExtent(KernelBuilder &b, Value global, int64_t dim) const;
   /// Address of the element at `indices`, fewer than dimensions: the rest 0.
   Value getAddress(KernelBuilder &b, Value global, ValueRange indices) const;
+  /// The elements of a #tile.col tile whose columns lie one behind the other in
+  /// shared memory.
+  Values loadColumns(KernelBuilder &b, RankedTensorType type, Value base) const;
 };
 
 /// One value for each element of a tile, packed ones taken apart.

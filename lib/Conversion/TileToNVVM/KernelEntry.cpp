@@ -285,7 +285,8 @@ plan::CUDACodeAttr ParamCollector::makeCode(SymbolRefAttr symbol,
 /// Whether each release of a ring stands behind a product that has ended, which
 /// all warps of the warpgroup had to begin.
 static bool isReleasedByWarpgroups(RingCreateOp ring) {
-  if (!ring.getRing().getType().getScalars().empty())
+  RingType type = ring.getRing().getType();
+  if (!type.getScalars().empty() || type.getRow())
     return false;
   return llvm::all_of(ring.getRing().getUsers(), [](Operation *user) {
     if (!isa<RingReleaseOp>(user))

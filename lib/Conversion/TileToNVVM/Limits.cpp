@@ -146,13 +146,17 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 // Ops
 //===----------------------------------------------------------------------===//
 
-/// Ops that need to know the warpgroup of the thread.
+/// Ops that need to know the warpgroup of the thread. A row that each warp has
+/// as a whole does not.
 static bool isForConsumers(Operation *op) {
+  if (auto read = dyn_cast<ReadOp>(op))
+    return !isa<WideColAttr>(
+        cast<RankedTensorType>(read.getResult().getType()).getEncoding());
   return isa<AnyOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp, BarrierOp,
              DotAsyncOp, DotOp, DotWaitOp, FirstBitsOp, GatherOp, OrderOp,
-             PackBitsOp, ReadOp, ReduceOp, RelayoutOp, RingReleaseOp,
-             RingWaitOp, StoreOp, TakeOp, TurnPassOp, TurnWaitOp, UnpackBitsOp,
-             WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
+             PackBitsOp, ReduceOp, RelayoutOp, RingReleaseOp, RingWaitOp,
+             StoreOp, TakeOp, TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp,
+             IotaOp, SplatOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {

@@ -376,3 +376,49 @@ tile.func @elements() attributes {config = #one, shared_bytes = 0 : i64} {
   %t = arith.constant dense<1> : tensor<64xindex, #tile.row>
   tile.return
 }
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+tile.func @lane_of_producer(%p: !tile.global<?xi32>) attributes {config = #two, shared_bytes = 0 : i64} {
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    // expected-error @+1 {{expected to be outside of the producer}}
+    %row = tile.read %p[%z] : !tile.global<?xi32>
+      -> tensor<128xi32, #tile.lane>
+  } consumer {
+  }
+  tile.return
+}
+
+// -----
+
+tile.func @push_without_row() {
+  %ring = tile.ring_create : !tile.ring<1, tensor<128xi32, #tile.col>>
+  // expected-error @+1 {{expected a row, as the ring has, got none}}
+  tile.ring_push %ring : !tile.ring<1, tensor<128xi32, #tile.col>>
+  tile.return
+}
+
+// -----
+
+tile.func @push_other_row() {
+  %ring = tile.ring_create : !tile.ring<1, tensor<128xi32, #tile.col>>
+  %row = arith.constant dense<1> : tensor<64xi32, #tile.wide_col>
+  // expected-error @+1 {{expected a row 'tensor<128xi32, #tile.wide_col>', got 'tensor<64xi32, #tile.wide_col>'}}
+  tile.ring_push %ring row(%row : tensor<64xi32, #tile.wide_col>)
+    : !tile.ring<1, tensor<128xi32, #tile.col>>
+  tile.return
+}
+
+// -----
+
+// expected-error @+1 {{expected at most one row, as the last value}}
+func.func private @row_first(!tile.ring<1, tensor<128xi32, #tile.col>, i32>)
+
+// -----
+
+// expected-error @+1 {{expected a row of elements of 32 bit in the layout #tile.col, got 'tensor<128xi32, #tile.lane>'}}
+func.func private @row_layout(!tile.ring<1, tensor<128xi32, #tile.lane>>)

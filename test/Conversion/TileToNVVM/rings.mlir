@@ -248,3 +248,47 @@ tile.func @cleared(%keys: !q) attributes {config = #two} {
   }
   tile.return
 }
+
+// -----
+
+// A row: each lane of the warp that pushes writes some elements, and one of them
+// arrives when all have. Consumers read their columns by pairs and then release the
+// slot, each warp for itself. No barrier of a warpgroup.
+#two = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+!row = tensor<64xi32, #tile.wide_col>
+!ring = !tile.ring<2, i32, tensor<64xi32, #tile.col>>
+// CHECK-LABEL: llvm.func @row
+// Two slots of barriers, 256 bytes of a row and 4 of a scalar.
+// CHECK-SAME: shared = 552
+// CHECK-DAG: %[[C8:.*]] = llvm.mlir.constant(8 : i32)
+// CHECK: nvvm.mbarrier.init
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
+// CHECK: ld.global.nc.b32
+// CHECK: ld.global.nc.b32
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: st.volatile.shared.b32
+// CHECK-COUNT-2: llvm.store {{.*}}!llvm.ptr<3>
+// CHECK: nvvm.bar.warp.sync
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK-NOT: nvvm.barrier
+// CHECK-COUNT-8: llvm.load {{.*}} -> vector<2xi32>
+// CHECK-NOT: nvvm.barrier
+// CHECK: nvvm.bar.warp.sync
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
+tile.func @row(%p: !tile.global<?xi32>, %o: !tile.global<?xi32>) attributes {config = #two} {
+  %ring = tile.ring_create : !ring
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    %row = tile.read %p[%z] : !tile.global<?xi32> -> !row
+    tile.ring_push %ring step %z scalars(%z) row(%row : !row) : !ring
+  } consumer {
+    %z = arith.constant 0 : i32
+    %at, %r = tile.ring_wait %ring step %z : !ring
+    tile.ring_release %ring step %z : !ring
+    tile.write %r, %o[%at] : tensor<64xi32, #tile.col>, !tile.global<?xi32>
+  }
+  tile.return
+}

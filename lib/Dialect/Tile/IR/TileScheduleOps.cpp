@@ -66,15 +66,16 @@ int64_t RingCreateOp::getScratchBytes(ConfigAttr) {
 int64_t RingCreateOp::getScratchAlignment() { return kSwizzleAlignment; }
 
 int64_t tile::getRingControlBytes(int64_t stages, int64_t scalars,
-                                  bool clearsRows) {
-  return stages * (2 * kBarrierBytes + scalars * kScalarBytes) +
+                                  int64_t rowElements, bool clearsRows) {
+  return stages * (2 * kBarrierBytes + (scalars + rowElements) * kScalarBytes) +
          (clearsRows ? kBarrierBytes : 0);
 }
 
 int64_t RingCreateOp::getControlBytes() {
   RingType type = getRing().getType();
+  RankedTensorType row = type.getRow();
   return getRingControlBytes(type.getStages(), type.getScalars().size(),
-                             clearsRows());
+                             row ? row.getNumElements() : 0, clearsRows());
 }
 
 bool RingCreateOp::clearsRows() {
@@ -88,6 +89,19 @@ bool RingCreateOp::keepsScratch() { return true; }
 
 LogicalResult RingPushOp::verify() {
   RingType type = getRing().getType();
+  RankedTensorType row = type.getRow();
+  if (!row != !getRow())
+    return emitOpError() << "expected " << (row ? "a" : "no")
+                         << " row, as the ring has, got "
+                         << (row ? "none" : "one");
+  if (row) {
+    auto given = cast<RankedTensorType>(getRow().getType());
+    auto expected = RankedTensorType::get(row.getShape(), row.getElementType(),
+                                          WideColAttr::get(row.getContext()));
+    if (given != expected)
+      return emitOpError() << "expected a row " << expected << ", got "
+                           << given;
+  }
   if (!getSource()) {
     if (!getIndices().empty())
       return emitOpError() << "expected no indices without a source, got "
@@ -108,5 +122,12 @@ Value RingWaitOp::getTile() {
 }
 
 ResultRange RingWaitOp::getScalars() {
-  return getResults().drop_front(getRing().getType().getBuffer() ? 1 : 0);
+  RingType type = getRing().getType();
+  return getResults()
+      .drop_front(type.getBuffer() ? 1 : 0)
+      .drop_back(type.getRow() ? 1 : 0);
+}
+
+Value RingWaitOp::getRow() {
+  return getRing().getType().getRow() ? getResults().back() : Value();
 }

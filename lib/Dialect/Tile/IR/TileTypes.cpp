@@ -110,12 +110,22 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
   if (stages < 1 || !llvm::isPowerOf2_64(stages))
     return emitError() << "expected a power of two of stages, got " << stages;
   if (types.empty())
-    return emitError() << "expected a tile or scalars, got nothing";
+    return emitError() << "expected a tile, scalars or a row, got nothing";
   for (auto [index, type] : llvm::enumerate(types)) {
     if (isa<BufferType>(type) && index != 0)
       return emitError() << "expected at most one tile, as the first value";
+    if (auto row = dyn_cast<RankedTensorType>(type)) {
+      if (index + 1 != types.size())
+        return emitError() << "expected at most one row, as the last value";
+      if (!isa_and_present<ColAttr>(row.getEncoding()) ||
+          row.getElementTypeBitWidth() != kScalarBytes * 8)
+        return emitError() << "expected a row of elements of 32 bit in the "
+                              "layout #tile.col, got "
+                           << type;
+      continue;
+    }
     if (!isa<BufferType>(type) && !type.isInteger(32) && !type.isF32())
-      return emitError() << "expected a tile, i32 or f32, got " << type;
+      return emitError() << "expected a tile, i32, f32 or a row, got " << type;
   }
   return success();
 }
@@ -125,5 +135,9 @@ BufferType RingType::getBuffer() const {
 }
 
 ArrayRef<Type> RingType::getScalars() const {
-  return getTypes().drop_front(getBuffer() ? 1 : 0);
+  return getTypes().drop_front(getBuffer() ? 1 : 0).drop_back(getRow() ? 1 : 0);
+}
+
+RankedTensorType RingType::getRow() const {
+  return dyn_cast<RankedTensorType>(getTypes().back());
 }

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Rings.h"
+#include "SharedMemory.h"
+#include "Slice.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -105,6 +107,41 @@ LogicalResult tile::verifyRings(WarpSpecializeOp op) {
       return failure();
   }
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+/// Whether a producer can run the op for its results.
+static bool canProduce(Operation *op) {
+  if (isProducerOnly(op) || isa<scf::ForOp, scf::IfOp>(op))
+    return true;
+  return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
+         llvm::none_of(op->getOperandTypes(), llvm::IsaPred<RankedTensorType>);
+}
+
+ReadOp tile::getReadOfRow(RelayoutOp exchange) {
+  auto items = exchange->getParentOfType<ForEachOp>();
+  auto read = exchange.getSource().getDefiningOp<ReadOp>();
+  if (!items || !read || !read->hasOneUse() ||
+      read->getParentOfType<ForEachOp>() != items)
+    return {};
+  auto from = cast<RankedTensorType>(read.getResult().getType());
+  auto to = cast<RankedTensorType>(exchange.getResult().getType());
+  if (!isa<LaneAttr>(from.getEncoding()) || !isa<ColAttr>(to.getEncoding()) ||
+      from.getElementTypeBitWidth() != kScalarBytes * 8 ||
+      from.getNumElements() % kWarpThreads != 0)
+    return {};
+  Slice slice(
+      items.getBody(), [&](Operation *op) { return op == exchange; },
+      [](Operation *) { return false; });
+  WalkResult result = items.walk([&](Operation *op) {
+    bool known = op == items || op == exchange || op == read ||
+                 !slice.contains(op) || canProduce(op);
+    return known ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return result.wasInterrupted() ? ReadOp() : read;
 }
 
 //===----------------------------------------------------------------------===//

@@ -185,13 +185,13 @@ static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
                       : FetchItemOp::create(builder, loc, counter);
     SmallVector<Value> values = item.decode(items, after->getArgument(0));
     RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
-                       Value(), values);
+                       Value(), values, /*row=*/Value());
     auto yield = scf::YieldOp::create(builder, loc, next);
     inlineBody(items, values, yield);
   }
   Value none = item.constant(-1);
   RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
-                     Value(), ValueRange{none, none, none});
+                     Value(), ValueRange{none, none, none}, /*row=*/Value());
   items.erase();
 }
 

@@ -20,7 +20,9 @@ SmallVector<SharedRegion> tile::collectRegions(FuncOp func, ConfigAttr config) {
   llvm::SmallDenseMap<std::pair<TypeID, int64_t>, unsigned> shared;
   func.walk([&](SharedScratchOpInterface op) {
     int64_t bytes = op.getScratchBytes(config);
-    if (bytes == 0)
+    auto exchange = dyn_cast<RelayoutOp>(op.getOperation());
+    if (bytes == 0 ||
+        (exchange && config.getSpecialize() && getReadOfRow(exchange)))
       return;
     if (!op.keepsScratch()) {
       TypeID kind = op->getName().getTypeID();
@@ -106,11 +108,26 @@ int64_t tile::getMostSharedBytes(FuncOp func, ConfigAttr config) {
     int64_t stages = getRingStages(ring.isInLoop, config);
     regions.push_back(
         {{}, stages * buffer.getSizeInBytes(), kSwizzleAlignment});
-    control += getRingControlBytes(stages, scalars, ring.clearsRows);
+    control += getRingControlBytes(stages, scalars, /*rowElements=*/0,
+                                   ring.clearsRows);
   }
+  // Tensor and type of a row -> whether it is read in a loop.
+  llvm::MapVector<std::pair<Value, Type>, bool> rows;
+  if (config.getSpecialize())
+    func.walk([&](RelayoutOp exchange) {
+      if (ReadOp read = getReadOfRow(exchange))
+        rows[{read.getSource(), exchange.getResult().getType()}] |=
+            exchange->getParentOfType<scf::ForOp>() != nullptr;
+    });
+  for (const auto &[key, isInLoop] : rows)
+    control +=
+        getRingControlBytes(getRingStages(isInLoop, config), /*scalars=*/0,
+                            cast<RankedTensorType>(key.second).getNumElements(),
+                            /*clearsRows=*/false);
   if (config.getSchedule() == Schedule::Dynamic)
-    control += getRingControlBytes(kItemSlots, kItemScalars, false);
+    control += getRingControlBytes(kItemSlots, kItemScalars, /*rowElements=*/0,
+                                   /*clearsRows=*/false);
   // Each ring's barriers are aligned.
-  control += kBarrierBytes * (rings.size() + 1);
+  control += kBarrierBytes * (rings.size() + rows.size() + 1);
   return placeRegions(regions) + control;
 }

@@ -27,7 +27,8 @@ struct SharedRegion {
   int64_t offset = 0;
 };
 
-/// Decides which ops of a kernel share bytes.
+/// Decides which ops of a kernel share bytes. Exchanges of rows that will go
+/// through a ring have none.
 SmallVector<SharedRegion> collectRegions(FuncOp func, ConfigAttr config);
 
 /// Gives regions their offsets, the largest alignment first, so that tiles

@@ -39,6 +39,12 @@ struct RingPlan {
   Value ring;
 };
 
+/// A ring to be of rows that the producer reads.
+struct RowPlan {
+  bool isInLoop = false;
+  Value ring;
+};
+
 /// Divides one kernel.
 class Specializer {
 public:
@@ -46,11 +52,17 @@ public:
       : func(func), items(items), config(config), builder(func), keys(items) {}
 
   LogicalResult run();
-  unsigned getNumRings() const { return plans.size(); }
+  unsigned getNumRings() const { return plans.size() + rowPlans.size(); }
   unsigned getNumCrossing() const { return numCrossing; }
+  unsigned getNumRows() const { return rows.size(); }
 
 private:
   void planRings();
+  void planRows();
+  RowPlan &getPlan(RelayoutOp exchange) {
+    return rowPlans[{rows.lookup(exchange).getSource(),
+                     exchange.getResult().getType()}];
+  }
   LogicalResult attachScalars(const Slice &consumer);
   void createRings();
   void makeProducer(const Slice &slice, Block *block);
@@ -65,6 +77,10 @@ private:
   OpBuilder builder;
   RingKeys keys;
   llvm::MapVector<RingKey, RingPlan> plans;
+  /// Tensor and type of rows -> their ring.
+  llvm::MapVector<std::pair<Value, Type>, RowPlan> rowPlans;
+  /// Exchanges that become a ring, and what reads for them.
+  llvm::DenseMap<Operation *, ReadOp> rows;
   /// Scalars that travel with a load.
   llvm::DenseMap<Operation *, SmallVector<Value>> scalars;
   /// The load with which the results of an op travel.
@@ -78,6 +94,17 @@ void Specializer::planRings() {
     RingPlan &plan = plans[keys.get(load)];
     plan.tile = load.getResult().getType();
     plan.isInLoop |= load->getParentOfType<scf::ForOp>() != nullptr;
+  });
+}
+
+void Specializer::planRows() {
+  items.walk([&](RelayoutOp exchange) {
+    ReadOp read = getReadOfRow(exchange);
+    if (!read)
+      return;
+    rows[exchange] = read;
+    getPlan(exchange).isInLoop |=
+        exchange->getParentOfType<scf::ForOp>() != nullptr;
   });
 }
 
@@ -135,6 +162,11 @@ void Specializer::createRings() {
         RingType::get(func.getContext(), getRingStages(plan.isInLoop, config),
                       types));
   }
+  for (auto &[key, plan] : rowPlans)
+    plan.ring = RingCreateOp::create(
+        builder, func.getLoc(),
+        RingType::get(func.getContext(), getRingStages(plan.isInLoop, config),
+                      {key.second}));
 }
 
 ForEachOp Specializer::cloneItems(
@@ -171,12 +203,46 @@ static void createPush(OpBuilder &builder, LoadOp load, const RingPlan &plan,
   Value rows = load.getRows();
   RingPushOp::create(builder, load.getLoc(), plan.ring, /*step=*/Value(),
                      load.getSource(), indices,
-                     rows ? mapping.lookupOrDefault(rows) : rows, values);
+                     rows ? mapping.lookupOrDefault(rows) : rows, values,
+                     /*row=*/Value());
+}
+
+/// The read of a row by one warp.
+static Value readByWarp(OpBuilder &builder, ReadOp read, IRMapping &mapping) {
+  auto type = cast<RankedTensorType>(read.getResult().getType());
+  SmallVector<Value> indices =
+      llvm::map_to_vector(read.getIndices(), [&](Value index) {
+        return mapping.lookupOrDefault(index);
+      });
+  Value other = read.getOther();
+  return ReadOp::create(
+      builder, read.getLoc(),
+      RankedTensorType::get(type.getShape(), type.getElementType(),
+                            WideColAttr::get(type.getContext())),
+      read.getSource(), indices, other ? mapping.lookupOrDefault(other) : other,
+      read.getDimAttr());
 }
 
 void Specializer::makeProducer(const Slice &slice, Block *block) {
   builder.setInsertionPoint(block->getTerminator());
+  llvm::DenseSet<Operation *> reads;
+  for (auto [exchange, read] : rows)
+    reads.insert(read);
   cloneItems(slice, [&](Operation *op, OpBuilder &inner, IRMapping &mapping) {
+    if (reads.contains(op)) {
+      mapping.map(op->getResult(0),
+                  readByWarp(inner, cast<ReadOp>(op), mapping));
+      return true;
+    }
+    if (rows.contains(op)) {
+      auto exchange = cast<RelayoutOp>(op);
+      RingPushOp::create(inner, op->getLoc(), getPlan(exchange).ring,
+                         /*step=*/Value(), /*source=*/Value(),
+                         /*indices=*/ValueRange(), /*rows=*/Value(),
+                         /*scalars=*/ValueRange(),
+                         mapping.lookup(exchange.getSource()));
+      return true;
+    }
     auto load = dyn_cast<LoadOp>(op);
     if (!load)
       return false;
@@ -199,6 +265,14 @@ void Specializer::makeConsumer(const Slice &slice, Block *block) {
   builder.setInsertionPoint(block->getTerminator());
   llvm::DenseSet<Operation *> waited;
   cloneItems(slice, [&](Operation *op, OpBuilder &inner, IRMapping &mapping) {
+    if (rows.contains(op)) {
+      auto exchange = cast<RelayoutOp>(op);
+      auto wait =
+          RingWaitOp::create(inner, op->getLoc(), exchange->getResultTypes(),
+                             getPlan(exchange).ring, /*step=*/Value());
+      mapping.map(exchange.getResult(), wait.getRow());
+      return true;
+    }
     auto load = dyn_cast<LoadOp>(op);
     if (isProducerOnly(op))
       load = carriers.lookup(op);
@@ -225,15 +299,15 @@ void Specializer::makeConsumer(const Slice &slice, Block *block) {
 
 LogicalResult Specializer::run() {
   planRings();
-  Slice producer(
-      items.getBody(), [](Operation *op) { return isa<LoadOp>(op); },
-      [](Operation *) { return false; });
+  planRows();
   // Loads are kept on both sides, in the same order; on this side without what
   // they load from.
   Slice consumer(
       items.getBody(),
       [](Operation *op) { return isConsumerRoot(op) || isa<LoadOp>(op); },
-      [](Operation *op) { return isa<LoadOp>(op) || isProducerOnly(op); });
+      [&](Operation *op) {
+        return isa<LoadOp>(op) || isProducerOnly(op) || rows.contains(op);
+      });
   if (failed(attachScalars(consumer)))
     return failure();
   // The producer has to compute what travels, too.
@@ -243,7 +317,9 @@ LogicalResult Specializer::run() {
       sources.insert(value.getDefiningOp());
   Slice all(
       items.getBody(),
-      [&](Operation *op) { return isa<LoadOp>(op) || sources.contains(op); },
+      [&](Operation *op) {
+        return isa<LoadOp>(op) || sources.contains(op) || rows.contains(op);
+      },
       [](Operation *) { return false; });
   createRings();
   builder.setInsertionPoint(items);
@@ -273,7 +349,8 @@ static FailureOr<unsigned> loadInPlace(FuncOp func) {
     }
     builder.setInsertionPoint(load);
     RingPushOp::create(builder, load.getLoc(), ring, Value(), load.getSource(),
-                       load.getIndices(), load.getRows(), ValueRange());
+                       load.getIndices(), load.getRows(), ValueRange(),
+                       /*row=*/Value());
     auto wait = RingWaitOp::create(builder, load.getLoc(),
                                    cast<RingType>(ring.getType()).getTypes(),
                                    ring, Value());
@@ -320,6 +397,7 @@ struct WarpSpecializePass final
       return signalPassFailure();
     numRings += specializer.getNumRings();
     numCrossing += specializer.getNumCrossing();
+    numRows += specializer.getNumRows();
   }
 };
 } // namespace

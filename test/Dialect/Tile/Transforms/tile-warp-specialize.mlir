@@ -197,3 +197,96 @@ tile.func @two_kinds(%a: !tile.global<?x64xbf16>, %o: !tile.global<?x128xf32>) a
 tile.func @no_configuration() {
   tile.return
 }
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+!s = tensor<64x64xf32, #tile.acc>
+!lane = tensor<64xi32, #tile.lane>
+!col = tensor<64xi32, #tile.col>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 2, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0, itemStages = 2>
+
+// A row that the producer can read goes through a ring of its own, in the control
+// flow of the exchange; the number of the block stays with the producer.
+// CHECK-LABEL: tile.func @row
+// CHECK-SAME: (%[[A:.*]]: {{.*}}, %[[P:.*]]: {{[^,]*}}, %{{.*}}: {{[^,]*}}, %{{.*}}:
+// CHECK: tile.ring_create : <2, !tile.buffer<64x64xbf16, swizzle = 128>>
+// CHECK: %[[ROWS:.*]] = tile.ring_create : <2, tensor<64xi32, #tile.col>>
+// CHECK: tile.warp_specialize producer {
+// CHECK: tile.list_next
+// CHECK: scf.if
+// CHECK: %[[READ:.*]] = tile.read %[[P]][%{{.*}}] else %{{.*}} -> tensor<64xi32, #tile.wide_col>
+// CHECK-NEXT: tile.ring_push %[[ROWS]] row(%[[READ]] : tensor<64xi32, #tile.wide_col>)
+// CHECK: } consumer {
+// CHECK-NOT: tile.read
+// CHECK: tile.dot
+// CHECK: scf.if
+// CHECK-NEXT: %[[ROW:.*]] = tile.ring_wait %[[ROWS]] : <2, tensor<64xi32, #tile.col>>
+// CHECK-NEXT: tile.ring_release %[[ROWS]]
+// CHECK-NEXT: tile.broadcast %[[ROW]]
+tile.func @row(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %bits: !tile.global<?x?xi32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %zero = arith.constant dense<0.0> : !s
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
+    %list = tile.bit_list %bits[%z], %c1, %c1 : !tile.global<?x?xi32>
+    %count, %masked = tile.list_size %list : !tile.list<bits>
+    %begin = tile.list_begin %list : !tile.list<bits>
+    %first = tile.load %a[%z, %c0] : !tile.global<?x64xbf16> -> !t
+    %r, %end = scf.for %j = %c0 to %count step %c1 iter_args(%sum = %zero, %cursor = %begin) -> (!s, !tile.cursor) : i32 {
+      %block, %next = tile.list_next %list, %cursor : !tile.list<bits>
+      %key = arith.muli %block, %c64 : i32
+      %t = tile.load %a[%key, %c0] : !tile.global<?x64xbf16> -> !t
+      %d = tile.dot %first, %t acc(%sum : !s) : !t, !t -> !s
+      %needs = arith.cmpi slt, %j, %masked : i32
+      %e = scf.if %needs -> (!s) {
+        %u = tile.read %p[%key] else %c0 : i32 : !tile.global<?xi32> -> !lane
+        %v = tile.relayout %u : !lane to !col
+        %w = tile.broadcast %v : !col to tensor<64x64xi32, #tile.acc>
+        %f = arith.sitofp %w : tensor<64x64xi32, #tile.acc> to !s
+        %g = arith.addf %d, %f : !s
+        scf.yield %g : !s
+      } else {
+        scf.yield %d : !s
+      }
+      scf.yield %e, %next : !s, !tile.cursor
+    }
+    tile.write %r, %o[%z, %c0] : !s, !tile.global<?x64xf32>
+  }
+  tile.return
+}
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+!s = tensor<64x64xf32, #tile.acc>
+!lane = tensor<64xi32, #tile.lane>
+!col = tensor<64xi32, #tile.col>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 2, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0, itemStages = 2>
+
+// Consumers read what they alone know the place of, and what they use themselves.
+// CHECK-LABEL: tile.func @own_rows
+// CHECK-NOT: tile.ring_create : <{{[0-9]}}, tensor
+// CHECK: } consumer {
+// CHECK-COUNT-2: tile.relayout
+tile.func @own_rows(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %w: !tile.global<?xi32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
+    %t = tile.load %a[%z, %c0] : !tile.global<?x64xbf16> -> !t
+    %d = tile.dot %t, %t : !t, !t -> !s
+    %row = arith.constant dense<true> : tensor<64xi1, #tile.row>
+    %any = tile.any %row : tensor<64xi1, #tile.row>
+    %at = arith.select %any, %c0, %c1 : i32
+    %2 = tile.read %p[%at] : !tile.global<?xi32> -> !lane
+    %3 = tile.relayout %2 : !lane to !col
+    %4 = tile.read %p[%z] : !tile.global<?xi32> -> !lane
+    %5 = tile.relayout %4 : !lane to !col
+    %sum = arith.addi %3, %5 : !col
+    tile.write %sum, %w[%z] : !col, !tile.global<?xi32>
+    tile.write %4, %w[%c1] : !lane, !tile.global<?xi32>
+    tile.write %d, %o[%z, %c0] : !s, !tile.global<?x64xf32>
+  }
+  tile.return
+}

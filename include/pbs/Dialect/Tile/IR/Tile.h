@@ -41,7 +41,8 @@ constexpr int64_t kScalarBytes = 4;
 /// Alignment that the 128-byte swizzle needs (PTX ISA, "Swizzling modes").
 constexpr int64_t kSwizzleAlignment = 1024;
 /// Bytes of the barriers and the scalars of a ring.
-int64_t getRingControlBytes(int64_t stages, int64_t scalars, bool clearsRows);
+int64_t getRingControlBytes(int64_t stages, int64_t scalars,
+                            int64_t rowElements, bool clearsRows);
 } // namespace mlir::tile
 
 #include "pbs/Dialect/Tile/IR/TileDialect.h.inc"

@@ -160,7 +160,7 @@ def Tile_RingCreateOp : Tile_Op<"ring_create", [
     In the entry block of the kernel. At `offset` lie the tiles of all slots; at
     `control_offset` a full barrier (PTX ISA, mbarrier) for each slot, an empty
     one for each, then, where rows of tiles are cleared after the copy, a barrier
-    for such copies, then the scalars of all slots.
+    for such copies, then the rows and then the scalars of all slots.
 
     Example:
 
@@ -193,11 +193,12 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
                          "::llvm::cast<RingType>($_self).getScalars()">]> {
   let summary = "Fill the next slot of a ring";
   let description = [{
-    Waits until the slot is released, writes `scalars` and begins to copy the
-    tile of `source` at `indices` (as `tile.load`, `rows` included); the slot is
+    Waits until the slot is released, writes `scalars` and `row` and begins to
+    copy the tile of `source` at `indices` (as `tile.load`, `rows` included); the slot is
     full when all of it is there. `step` is the number of the push, counted from 0 over the whole
     kernel; `tile-number-rings` adds it. A ring with a tile may be pushed without
-    `source`; then its consumers must not use the tile.
+    `source`; then its consumers must not use the tile. The warp that pushes has
+    all of `row`.
 
     Example:
 
@@ -211,6 +212,15 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
           !tile.global<?x128xbf16>
       tile.return
     }
+    tile.func @row(%positions: !tile.global<?xi32>) {
+      %ring = tile.ring_create : !tile.ring<2, tensor<128xi32, #tile.col>>
+      %z = arith.constant 0 : i32
+      %row = tile.read %positions[%z] : !tile.global<?xi32>
+        -> tensor<128xi32, #tile.wide_col>
+      tile.ring_push %ring step %z row(%row : tensor<128xi32, #tile.wide_col>)
+        : !tile.ring<2, tensor<128xi32, #tile.col>>
+      tile.return
+    }
     ```
   }];
   let arguments = (ins Tile_RingType:$ring,
@@ -218,11 +228,12 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
                        Optional<Tile_GlobalType>:$source,
                        Tile_GlobalIndices:$indices,
                        Optional<I32>:$rows,
-                       Variadic<AnyTypeOf<[I32, F32]>>:$scalars);
+                       Variadic<AnyTypeOf<[I32, F32]>>:$scalars,
+                       Optional<Tile_Register>:$row);
   let assemblyFormat = [{
     $ring (`step` $step^)? (`from` $source^ `[` $indices `]`)? (`rows` $rows^)?
-    (`scalars` `(` $scalars^ `)`)? attr-dict `:` type($ring)
-    (`,` type($source)^)?
+    (`scalars` `(` $scalars^ `)`)? (`row` `(` $row^ `:` type($row) `)`)?
+    attr-dict `:` type($ring) (`,` type($source)^)?
   }];
   let hasVerifier = 1;
 }
@@ -230,8 +241,8 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
 def Tile_RingReleaseOp : Tile_SyncOp<"ring_release"> {
   let summary = "Give the slot of a ring back";
   let description = [{
-    The slot of the last `tile.ring_wait` of this ring; nothing uses its tile or reads
-    its scalars afterwards.
+    The slot of the last `tile.ring_wait` of this ring; nothing uses its tile afterwards.
+    Scalars and rows are values, which stay.
 
     Example:
 
@@ -254,7 +265,7 @@ def Tile_RingWaitOp : Tile_SyncOp<"ring_wait", [
                          "::llvm::cast<RingType>($_self).getTypes()">]> {
   let summary = "Wait for the next slot of a ring";
   let description = [{
-    Waits until the slot is full and gives its tile and its scalars.
+    Waits until the slot is full and gives its tile, its scalars and its row.
 
     Example:
 
@@ -272,13 +283,16 @@ def Tile_RingWaitOp : Tile_SyncOp<"ring_wait", [
     ```
   }];
   let arguments = (ins Tile_RingType:$ring, Optional<I32>:$step);
-  let results = (outs Variadic<AnyTypeOf<[Tile_BufferType, I32, F32]>>:$results);
+  let results = (outs Variadic<AnyTypeOf<[Tile_BufferType, I32, F32,
+                                          Tile_Register]>>:$results);
   let assemblyFormat = "$ring (`step` $step^)? attr-dict `:` type($ring)";
   let extraClassDeclaration = [{
     /// The tile, or null.
     Value getTile();
     /// The scalars.
     ResultRange getScalars();
+    /// The row, or null.
+    Value getRow();
   }];
 }
 

@@ -75,10 +75,13 @@ def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let summary = "Slots in shared memory through which values pass";
   let description = [{
     `stages` slots, used in turn. A slot holds at most one tile, which a bulk
-    copy fills, and scalars of 32 bit. One side pushes; the other waits for a
-    slot, uses it and releases it.
+    copy fills, scalars of 32 bit, and at most one row of elements of 32 bit,
+    in the layout in which consumers get it. One side pushes; the other waits
+    for a slot, uses it and releases it.
 
     Example: `!tile.ring<2, !tile.buffer<128x128xbf16, swizzle = 128>, i32>`
+
+    Example: `!tile.ring<2, tensor<128xi32, #tile.col>>`
   }];
   let parameters = (ins "int64_t":$stages,
                         ArrayRefParameter<"::mlir::Type">:$types);
@@ -89,6 +92,8 @@ def Tile_RingType : Tile_Type<"Ring", "ring"> {
     BufferType getBuffer() const;
     /// The scalars of a slot.
     ArrayRef<Type> getScalars() const;
+    /// The row of a slot, or null.
+    RankedTensorType getRow() const;
   }];
 }
 

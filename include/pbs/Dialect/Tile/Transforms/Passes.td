@@ -216,8 +216,11 @@ def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
     `tile.ring_wait` for each load and a `tile.ring_release` behind the last use of the tile.
     There is a ring for each tensor and kind of tile that is loaded. Scalars that
     come from a list in global memory are found once, by the producer, and travel
-    with the tile that is loaded next. Without `specialize`, the push stands
-    before the wait.
+    with the tile that is loaded next. A row that is read for an exchange between
+    consumers (`tile.read` in `#tile.lane`, `tile.relayout` to `#tile.col`) is
+    read by the producer instead, if it knows what, and goes through a ring of
+    its own: consumers need neither the memory nor a barrier then. Without
+    `specialize`, the push stands before the wait.
 
     Rings of loads in loops have `stages` slots; other rings two, if the block
     goes from item to item.
@@ -253,7 +256,9 @@ def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
   let statistics = [
     Statistic<"numRings", "num-rings", "Number of rings">,
     Statistic<"numCrossing", "num-crossing",
-              "Number of scalars that pass from the producer to consumers">
+              "Number of scalars that pass from the producer to consumers">,
+    Statistic<"numRows", "num-rows",
+              "Number of exchanges of rows that the producer reads instead">
   ];
 }
 
