@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -104,9 +105,9 @@ static LogicalResult emitModule(ModuleOp module) {
 
 static LogicalResult run() {
   DialectRegistry registry;
-  registry
-      .insert<gpu::GPUDialect, LLVM::LLVMDialect, NVVM::NVVMDialect,
-              mlir::pbs::PBSDialect, plan::PlanDialect, tile::TileDialect>();
+  registry.insert<arith::ArithDialect, gpu::GPUDialect, LLVM::LLVMDialect,
+                  NVVM::NVVMDialect, mlir::pbs::PBSDialect, plan::PlanDialect,
+                  tile::TileDialect>();
   mlir::pbs::registerPtxTranslations(registry);
   MLIRContext context(registry);
   if (kernelKind == "file") {

@@ -30,7 +30,8 @@ static constexpr int64_t kMaxStages = 4;
 /// So that a tile arrives while another is in use, in loops and between items.
 static constexpr int64_t kLeastStages = 2;
 static constexpr int64_t kItemStages = 2;
-/// Registers of a warpgroup that only loads (24 spilled in a persistent one).
+/// Registers of a thread that only loads, at least (24 spilled in a persistent
+/// kernel).
 static constexpr int64_t kProducerRegisters = 32;
 
 namespace {
@@ -222,10 +223,11 @@ private:
       int64_t most = info.registersPerThread / 8 * 8;
       // Unless all threads have what one can have at most.
       if (each < most) {
-        producer = kProducerRegisters;
-        consumer = std::min<int64_t>((each * (numConsumers + 1) - producer) /
-                                         numConsumers / 8 * 8,
-                                     most);
+        int64_t all = each * (numConsumers + 1);
+        consumer = std::min<int64_t>(
+            (all - kProducerRegisters) / numConsumers / 8 * 8, most);
+        // With what consumers cannot share.
+        producer = std::min<int64_t>(all - consumer * numConsumers, most);
       }
     }
     producer = pick(producerRegisters, producer);

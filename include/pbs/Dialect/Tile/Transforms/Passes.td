@@ -33,7 +33,8 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
       to 10 %; with two it gains up to 2 % over 64K keys, and loses as much over
       few.
-    - registers: 32 for a thread that loads, the rest for those that compute.
+    - registers: at least 32 for a thread that loads, the rest for those that
+      compute, as far as it can be divided among them.
 
     Example:
 
