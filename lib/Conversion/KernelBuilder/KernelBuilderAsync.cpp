@@ -78,8 +78,19 @@ void KernelBuilder::tmaStoreIf(Value map, Value src, ValueRange coords,
 void KernelBuilder::bulkCommit() {
   NVVM::CpAsyncBulkCommitGroupOp::create(builder, loc);
 }
-void KernelBuilder::bulkWaitRead() {
-  NVVM::CpAsyncBulkWaitGroupOp::create(builder, loc, 0, builder.getUnitAttr());
+void KernelBuilder::bulkWaitRead(unsigned pending) {
+  NVVM::CpAsyncBulkWaitGroupOp::create(builder, loc, pending,
+                                       builder.getUnitAttr());
+}
+void KernelBuilder::copyAsync(Value dst, Value src, Value exists) {
+  ptxIf("cp.async.cg.shared.global [$0], [$1], 16, $2;",
+        {dst, src, select(exists, c32(16), c32(0))}, c1(true));
+}
+void KernelBuilder::copyAsyncCommit() {
+  NVVM::CpAsyncCommitGroupOp::create(builder, loc);
+}
+void KernelBuilder::copyAsyncWait(unsigned pending) {
+  NVVM::CpAsyncWaitGroupOp::create(builder, loc, pending);
 }
 void KernelBuilder::fenceProxyAsync() {
   NVVM::FenceProxyOp::create(

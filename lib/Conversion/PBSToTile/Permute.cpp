@@ -17,9 +17,6 @@ using namespace mlir::pbs;
 
 /// Keys of the longest segment that a kernel sorts.
 static constexpr int64_t kMaxSegment = 512;
-/// Blocks whose values have registers beside those of the keys: more would be
-/// spilled.
-static constexpr size_t kMaxEarlyBlocks = 2;
 static constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
 static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -192,19 +189,15 @@ void PermuteWriter::writeSegment(Value batch, Value head, Value segmentNumber,
   int64_t numTiles = segment / kTileRows;
   Value first = b.mul(segmentNumber, b.i32(segment));
   Value firstBlock = b.mul(segmentNumber, b.i32(numTiles));
-  // Shared memory is for keys, which products read too, and for the next ones:
-  // values are gathered from where they lie. All of them are on their way
-  // before one is needed, where registers allow it while keys are written;
-  // behind the last key nothing is read or written.
-  SmallVector<Value> values;
-  auto gatherValues = [&] {
+  // Nothing is computed with values: they may arrive during the products of
+  // the next segment.
+  if (buffers.permutedValue)
     for (auto [c, numbers] : llvm::enumerate(order))
-      values.push_back(gather(value, {batch, head, b.add(firstBlock, b.i32(c))},
-                              b.add(numbers, b.splat(first, lane))));
-  };
-  bool isEarly = order.size() <= kMaxEarlyBlocks;
-  if (buffers.permutedValue && isEarly)
-    gatherValues();
+      tile::CopyRowsOp::create(
+          b, value, ValueRange{batch, b.div(head, permutationsPerKey)},
+          b.add(numbers, b.splat(first, lane)),
+          b.buffer(*buffers.permutedValue),
+          ValueRange{batch, head, b.add(first, b.i32(c * kTileRows))});
   if (buffers.permutedKey || buffers.pool || buffers.positions ||
       buffers.ranges)
     for (auto [c, numbers] : llvm::enumerate(order)) {
@@ -222,11 +215,6 @@ void PermuteWriter::writeSegment(Value batch, Value head, Value segmentNumber,
         scf::YieldOp::create(b);
       });
     }
-  if (buffers.permutedValue && !isEarly)
-    gatherValues();
-  for (auto [c, rows] : llvm::enumerate(values))
-    writeRows(rows, *buffers.permutedValue,
-              {batch, head, b.add(firstBlock, b.i32(c))});
 }
 
 //===----------------------------------------------------------------------===//

@@ -226,7 +226,9 @@ struct ConvertStore : KernelPattern<StoreOp> {
     Values coordinates(llvm::reverse(indices));
     coordinates[1] =
         b.add(coordinates[1], b.mul(kernel.warpgroup, kWarpgroupRows));
-    Value map = b.param(kernel.getGlobal(op.getTarget()).maps.front().param);
+    Value map =
+        kernel.getMap(b, op.getTarget(),
+                      {kSwizzleElements, kWarpgroupRows, 1, 1}, kSwizzleBytes);
     Value firstColumn = coordinates[0];
     Value stores = kernel.signals;
     if (op.getRows()) {

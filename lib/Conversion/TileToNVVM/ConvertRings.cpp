@@ -98,11 +98,7 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
     b.mbarExpectTxIf(arrives, buffer.getSizeInBytes(), kernel.elected);
     const GlobalParams &global = kernel.getGlobal(op.getSource());
     SmallVector<int64_t, 4> box{boxElements, buffer.getShape()[0], 1, 1};
-    const auto *map =
-        llvm::find_if(global.maps, [&](const GlobalParams::Map &candidate) {
-          return candidate.box == box &&
-                 candidate.swizzle == buffer.getSwizzle();
-        });
+    Value map = kernel.getMap(b, op.getSource(), box, buffer.getSwizzle());
     // Innermost dimension first.
     Values coordinates;
     for (ValueRange index : llvm::reverse(adaptor.getIndices()))
@@ -110,9 +106,9 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
     Value firstColumn = coordinates[0];
     for (int64_t i = 0; i < buffer.getShape()[1] / boxElements; ++i) {
       coordinates[0] = b.add(firstColumn, i * boxElements);
-      b.tmaLoadIf(b.gepBytes(slot.tile(), i * boxBytes), b.param(map->param),
-                  arrives, coordinates,
-                  global.isReused ? kEvictLast : kEvictFirst, kernel.elected);
+      b.tmaLoadIf(b.gepBytes(slot.tile(), i * boxBytes), map, arrives,
+                  coordinates, global.isReused ? kEvictLast : kEvictFirst,
+                  kernel.elected);
     }
     if (isCut)
       clearRows(b, rewriter, op, slot, isCut, b.smax(rows, b.c32(0)));

@@ -207,6 +207,16 @@ Value KernelContext::getExtent(KernelBuilder &b, Value global,
   return getParam(*this, getGlobal(global).extents[dim]);
 }
 
+Value KernelContext::getMap(KernelBuilder &b, Value global,
+                            ArrayRef<int64_t> box, int64_t swizzle) const {
+  const auto *map = llvm::find_if(
+      getGlobal(global).maps, [&](const GlobalParams::Map &candidate) {
+        return ArrayRef<int64_t>(candidate.box) == box &&
+               candidate.swizzle == swizzle;
+      });
+  return b.param(map->param);
+}
+
 Value KernelContext::getAddress(KernelBuilder &b, Value global,
                                 ValueRange indices) const {
   auto type = cast<GlobalType>(global.getType());
@@ -254,3 +264,9 @@ RingLayout::RingLayout(RingCreateOp op)
       cleared(empty + stages * kBarrierBytes),
       rows(cleared + (op.clearsRows() ? kBarrierBytes : 0)),
       scalars(rows + stages * getRowBytes()) {}
+
+CopierLayout::CopierLayout(CopierOp op)
+    : rowBytes(op.getRowBytes()), rows(op.getRows()),
+      buffered(op.getBuffered()), tile(*op.getOffset()),
+      requests(tile + buffered * rowBytes), full(*op.getControlOffset()),
+      empty(full + kCopyRequests * kBarrierBytes) {}

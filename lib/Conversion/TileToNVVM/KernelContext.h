@@ -78,6 +78,14 @@ struct RingLayout {
   }
 };
 
+/// A copier's place in shared memory.
+struct CopierLayout {
+  CopierLayout(CopierOp op);
+  int64_t rowBytes, rows, buffered;
+  /// Offsets in bytes; barriers for each request.
+  int64_t tile, requests, full, empty;
+};
+
 /// Number of values of one thread for a tile, pairs in i32 counted once.
 int64_t getNumValues(RankedTensorType type, ConfigAttr config);
 /// Elements come as pairs in an i32.
@@ -130,6 +138,9 @@ struct KernelContext {
   const GlobalParams &getGlobal(Value value) const {
     return globals.find(value)->second;
   }
+  /// The parameter that is the tensor map of an argument with such boxes.
+  Value getMap(KernelBuilder &b, Value global, ArrayRef<int64_t> box,
+               int64_t swizzle) const;
   /// Coordinates of element `i` of this thread, one for each dimension.
   SmallVector<Coordinate, 2>
   getCoordinates(KernelBuilder &b, RankedTensorType type, int64_t i) const;
@@ -171,11 +182,17 @@ LogicalResult checkLimits(FuncOp func);
 /// `func`. With `trace` each block says when and where it ran.
 void convertEntry(FuncOp func, KernelContext &kernel, bool trace);
 
+/// The work of a copier, at the insertion point of `builder`.
+void emitCopier(OpBuilder &builder, KernelContext &kernel, CopierOp op);
+
 void populateArrayPatterns(RewritePatternSet &patterns,
                            const TypeConverter &converter,
                            KernelContext &kernel);
 void populateBitPatterns(RewritePatternSet &patterns,
                          const TypeConverter &converter, KernelContext &kernel);
+void populateCopyPatterns(RewritePatternSet &patterns,
+                          const TypeConverter &converter,
+                          KernelContext &kernel);
 void populateDotPatterns(RewritePatternSet &patterns,
                          const TypeConverter &converter, KernelContext &kernel);
 void populateElementwisePatterns(RewritePatternSet &patterns,

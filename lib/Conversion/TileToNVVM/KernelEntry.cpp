@@ -255,6 +255,13 @@ void ParamCollector::collectUses() {
       addPointer(gather.getSource(), rank - 1);
       alignPointer(gather.getSource(), kVectorBytes);
       addExtent(gather.getSource(), rank - 2);
+    } else if (auto copier = dyn_cast<CopierOp>(op)) {
+      GlobalType type = copier.getSource().getType();
+      addPointer(copier.getSource(), type.getRank() - 1);
+      alignPointer(copier.getSource(), kVectorBytes);
+      addExtent(copier.getSource(), type.getRank() - 2);
+      addMap(copier.getTarget(), {type.getShape().back(), kCopyRows, 1, 1},
+             /*swizzle=*/0);
     } else if (auto dim = dyn_cast<DimOp>(op)) {
       addExtent(dim.getSource(), dim.getDim());
     }
@@ -298,9 +305,9 @@ static bool isReleasedByWarpgroups(RingCreateOp ring) {
   });
 }
 
-/// Barriers of all rings, by one thread.
+/// Barriers of all rings and copiers, by one thread.
 static void emitInit(KernelBuilder &b, KernelContext &kernel,
-                     ArrayRef<RingCreateOp> rings,
+                     ArrayRef<RingCreateOp> rings, ArrayRef<CopierOp> copiers,
                      ArrayRef<GlobalParams> globals) {
   pbs::Values maps;
   for (const GlobalParams &global : globals)
@@ -325,6 +332,15 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
     }
     if (op.clearsRows())
       b.mbarInit(b.gepBytes(b.sharedBase(), ring.cleared), 1);
+  }
+  for (CopierOp op : copiers) {
+    CopierLayout copier(op);
+    for (int64_t i = 0; i < kCopyRequests; ++i) {
+      b.mbarInit(b.gepBytes(b.sharedBase(), copier.full + kBarrierBytes * i),
+                 kernel.config.getConsumerWarps());
+      b.mbarInit(b.gepBytes(b.sharedBase(), copier.empty + kBarrierBytes * i),
+                 1);
+    }
   }
   b.fenceMbarInit();
   b.fenceProxyAsync();
@@ -447,7 +463,8 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   for (RingCreateOp ring : rings)
     if (isReleasedByWarpgroups(ring))
       kernel.releasedByWarpgroups.insert(ring);
-  emitInit(b, kernel, rings, params.globals);
+  SmallVector<CopierOp> copiers(func.getOps<CopierOp>());
+  emitInit(b, kernel, rings, copiers, params.globals);
   if (kernel.isDependent) {
     b.waitForGrids();
     // Memory is accessed behind the wait only.
@@ -502,6 +519,15 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   b.enter(producer);
   if (config.getProducerRegisters())
     b.setMaxRegisters(config.getProducerRegisters(), /*increase=*/false);
+  // Warp 0 loads, those behind it copy.
+  for (auto [i, copier] : llvm::enumerate(copiers)) {
+    Block *copies = b.newBlock(), *others = b.newBlock();
+    b.condBr(b.cmp(Cmp::EQ, kernel.warp, 1 + int64_t(i)), copies, others);
+    b.enter(copies);
+    emitCopier(builder, kernel, copier);
+    b.br(exit);
+    b.enter(others);
+  }
   b.condBr(b.cmp(Cmp::EQ, kernel.warp, 0), work, exit);
   b.enter(work);
   kernel.elected = b.elect();

@@ -45,6 +45,7 @@ private:
                             ValueRange indices);
   LogicalResult checkVectors(Operation *op, RankedTensorType tile, Value global,
                              std::optional<int64_t> first);
+  LogicalResult checkCopier(CopierOp op);
   LogicalResult checkReduce(ReduceOp op);
   LogicalResult checkMath(Operation *op);
 
@@ -153,10 +154,11 @@ static bool isForConsumers(Operation *op) {
     return !isa<WideColAttr>(
         cast<RankedTensorType>(read.getResult().getType()).getEncoding());
   return isa<AnyOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp, BarrierOp,
-             DotAsyncOp, DotOp, DotWaitOp, FirstBitsOp, GatherOp, OrderOp,
-             PackBitsOp, ReduceOp, RelayoutOp, RingReleaseOp, RingWaitOp,
-             StoreOp, TakeOp, TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp,
-             IotaOp, SplatOp, BroadcastOp>(op);
+             CopierPushOp, CopierStopOp, DotAsyncOp, DotOp, DotWaitOp,
+             FirstBitsOp, GatherOp, OrderOp, PackBitsOp, ReduceOp,
+             RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp, TurnPassOp,
+             TurnWaitOp, UnpackBitsOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(
+      op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {
@@ -264,6 +266,26 @@ LogicalResult Checker::checkVectors(Operation *op, RankedTensorType tile,
               "multiples of "
            << perAccess << " elements, got " << global.getType();
   return success();
+}
+
+LogicalResult Checker::checkCopier(CopierOp op) {
+  if (!config.getSpecialize())
+    return op.emitOpError() << "expected a kernel that is specialized";
+  int64_t number = llvm::range_size(func.getOps<CopierOp>());
+  // One warp of the first warpgroup loads.
+  if (number > kWarpgroupWarps - 1)
+    return op.emitOpError() << "expected at most " << kWarpgroupWarps - 1
+                            << " copiers, one for each warp beside the one "
+                               "that loads, got "
+                            << number;
+  // A vector for each lane: rows for each group of lanes, or lanes for a row.
+  int64_t rowBytes = op.getRowBytes();
+  if (!llvm::isPowerOf2_64(rowBytes) || rowBytes < kVectorBytes * 4 ||
+      rowBytes > kVectorBytes * kWarpThreads)
+    return op.emitOpError()
+           << "expected rows of a power of two of bytes, " << kVectorBytes * 4
+           << " to " << kVectorBytes * kWarpThreads << ", got " << rowBytes;
+  return checkMap(op, op.getTarget());
 }
 
 LogicalResult Checker::checkReduce(ReduceOp op) {
@@ -376,6 +398,13 @@ LogicalResult Checker::checkOp(Operation *op) {
                  << "expected elements of 32 bit, got " << type;
         return success();
       })
+      .Case([&](CopierOp copier) { return checkCopier(copier); })
+      .Case<CopierPushOp, CopierStopOp>([&](auto request) -> LogicalResult {
+        if (!request.getStep())
+          return op->emitOpError()
+                 << "expected a step (tile-number-rings), got none";
+        return success();
+      })
       .Case<TurnWaitOp, TurnPassOp>([&](auto) -> LogicalResult {
         if (config.getConsumers() < 2)
           return op->emitOpError()
@@ -383,7 +412,7 @@ LogicalResult Checker::checkOp(Operation *op) {
                  << config.getConsumers();
         return success();
       })
-      .Case<ForEachOp, LoadOp>([&](auto) {
+      .Case<CopyRowsOp, ForEachOp, LoadOp>([&](auto) {
         return op->emitOpError()
                << "expected to be scheduled before (tile-schedule, "
                   "tile-warp-specialize)";

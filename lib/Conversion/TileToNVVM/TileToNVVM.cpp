@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/IR/Iterators.h"
 #include "pbs/Conversion/TileToNVVM/Passes.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 
@@ -38,6 +39,7 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   RewritePatternSet patterns(context);
   populateArrayPatterns(patterns, converter, kernel);
   populateBitPatterns(patterns, converter, kernel);
+  populateCopyPatterns(patterns, converter, kernel);
   populateDotPatterns(patterns, converter, kernel);
   populateElementwisePatterns(patterns, converter, kernel);
   populateListPatterns(patterns, converter, kernel);
@@ -49,7 +51,8 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                        target);
   target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
-  target.addLegalOp<ArrayOp, RingCreateOp, UnrealizedConversionCastOp>();
+  target.addLegalOp<ArrayOp, CopierOp, RingCreateOp,
+                    UnrealizedConversionCastOp>();
   target.addIllegalDialect<TileDialect>();
   target.addIllegalDialect<math::MathDialect>();
   target.addDynamicallyLegalDialect<arith::ArithDialect>([](Operation *op) {
@@ -58,9 +61,10 @@ static LogicalResult convertTiles(KernelContext &kernel) {
   if (failed(
           applyPartialConversion(kernel.kernel, target, std::move(patterns))))
     return failure();
-  // What stood for arguments, arrays and rings has no uses now.
-  kernel.kernel->walk([](Operation *op) {
-    if (isa<ArrayOp, RingCreateOp, UnrealizedConversionCastOp>(op) &&
+  // What stood for arrays, copiers and rings has no uses now, then what stood
+  // for arguments.
+  kernel.kernel->walk<WalkOrder::PostOrder, ReverseIterator>([](Operation *op) {
+    if (isa<ArrayOp, CopierOp, RingCreateOp, UnrealizedConversionCastOp>(op) &&
         op->use_empty())
       op->erase();
   });

@@ -181,7 +181,14 @@ public:
                  uint64_t cachePolicy, Value pred);
   void tmaStoreIf(Value map, Value src, ValueRange coords, Value pred);
   void bulkCommit();
-  void bulkWaitRead();
+  /// Waits until all but the last `pending` groups of bulk copies of this
+  /// thread have read shared memory.
+  void bulkWaitRead(unsigned pending = 0);
+  /// Begins to copy 16 bytes to shared memory; zeros unless `exists`.
+  void copyAsync(Value dst, Value src, Value exists);
+  void copyAsyncCommit();
+  /// Waits for all but the last `pending` groups of copyAsync() of this thread.
+  void copyAsyncWait(unsigned pending);
   void fenceProxyAsync();
   void stmatrix4(Value ptr, ArrayRef<Value> regs);
 

@@ -15,6 +15,10 @@ namespace mlir::tile {
 /// The layout of a register tile fits its shape.
 LogicalResult verifyLayout(Operation *op, RankedTensorType type);
 
+/// One index for each of the first `expected` dimensions of `type`.
+LogicalResult verifyIndices(Operation *op, GlobalType type, size_t numIndices,
+                            size_t expected);
+
 /// Rules of products; `acc` may be null.
 LogicalResult verifyDot(Operation *op, Type a, BufferType b, Type acc,
                         bool transposeB, RankedTensorType result);

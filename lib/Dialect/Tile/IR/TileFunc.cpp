@@ -46,7 +46,9 @@ void FuncOp::print(OpAsmPrinter &printer) {
 
 /// How an op uses a tensor in global memory.
 static bool isWritten(OpOperand &use) {
-  return (isa<StoreOp, WriteOp>(use.getOwner()) &&
+  if (auto copy = dyn_cast<CopyRowsOp>(use.getOwner()))
+    return use.getOperandNumber() == copy.getTargetMutable().getOperandNumber();
+  return (isa<CopierOp, StoreOp, WriteOp>(use.getOwner()) &&
           use.getOperandNumber() == 1) ||
          isa<FetchItemOp>(use.getOwner());
 }

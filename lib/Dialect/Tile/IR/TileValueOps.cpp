@@ -67,8 +67,8 @@ LogicalResult tile::verifyLayout(Operation *op, RankedTensorType type) {
   return expect(false, "a layout of the tile dialect");
 }
 
-static LogicalResult verifyIndices(Operation *op, GlobalType type,
-                                   size_t numIndices, size_t expected) {
+LogicalResult tile::verifyIndices(Operation *op, GlobalType type,
+                                  size_t numIndices, size_t expected) {
   if (numIndices != expected)
     return op->emitOpError() << "expected " << expected << " indices into "
                              << type << ", got " << numIndices;

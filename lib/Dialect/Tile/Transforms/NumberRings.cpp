@@ -21,7 +21,8 @@ using namespace mlir;
 using namespace mlir::tile;
 
 namespace {
-/// One side of a ring: pushes, or waits with their releases.
+/// One side of a ring: pushes, or waits with their releases. Of a copier, the
+/// requests.
 using Side = std::pair<Value, unsigned>;
 constexpr unsigned kPush = 0, kWait = 1;
 
@@ -62,6 +63,8 @@ SmallVector<Side> Numbering::getSides(Operation *op) {
       sides.insert({push.getRing(), kPush});
     else if (auto wait = dyn_cast<RingWaitOp>(inner))
       sides.insert({wait.getRing(), kWait});
+    else if (isa<CopierPushOp, CopierStopOp>(inner))
+      sides.insert({inner->getOperand(0), kPush});
   });
   return sides.takeVector();
 }
@@ -93,6 +96,12 @@ LogicalResult Numbering::run(Block *block, Counters &counters) {
     if (auto push = dyn_cast<RingPushOp>(op)) {
       Value number = takeNext({push.getRing(), kPush}, counters, push);
       push.getStepMutable().assign(number);
+    } else if (auto push = dyn_cast<CopierPushOp>(op)) {
+      Value number = takeNext({push.getCopier(), kPush}, counters, push);
+      push.getStepMutable().assign(number);
+    } else if (auto stop = dyn_cast<CopierStopOp>(op)) {
+      Value number = takeNext({stop.getCopier(), kPush}, counters, stop);
+      stop.getStepMutable().assign(number);
     } else if (auto wait = dyn_cast<RingWaitOp>(op)) {
       Value number = takeNext({wait.getRing(), kWait}, counters, wait);
       wait.getStepMutable().assign(number);

@@ -67,6 +67,11 @@ bool tile::isProducerOnly(Operation *op) {
   return false;
 }
 
+int64_t tile::getBufferedRows(CopyRowsOp copy) {
+  // All of a request, so that the latency of memory is waited for once.
+  return copy.getRows().getType().getShape()[0];
+}
+
 /// Scalars that travel with a load at most: those that only the producer knows,
 /// of two iterations where the loop is rotated.
 static int64_t getMostScalars(FuncOp func, ConfigAttr config) {
@@ -124,6 +129,21 @@ int64_t tile::getMostSharedBytes(FuncOp func, ConfigAttr config) {
         getRingControlBytes(getRingStages(isInLoop, config), /*scalars=*/0,
                             cast<RankedTensorType>(key.second).getNumElements(),
                             /*clearsRows=*/false);
+  llvm::SmallDenseSet<std::pair<Value, Value>> copiers;
+  func.walk([&](CopyRowsOp copy) {
+    int64_t rows = copy.getRows().getType().getShape()[0];
+    if (!config.getSpecialize()) {
+      // Gathered, with the numbers in shared memory.
+      if (!arePlaced(copy.getRows(), copy))
+        regions.push_back({{}, rows * kScalarBytes, kScalarBytes});
+    } else if (copiers.insert({copy.getSource(), copy.getTarget()}).second) {
+      regions.push_back(
+          {{},
+           getCopierBytes(rows, getBufferedRows(copy), copy.getRowBytes()),
+           kCopierAlignment});
+      control += getCopierControlBytes() + kBarrierBytes;
+    }
+  });
   if (config.getSchedule() == Schedule::Dynamic)
     control += getRingControlBytes(kItemSlots, kItemScalars, /*rowElements=*/0,
                                    /*clearsRows=*/false);

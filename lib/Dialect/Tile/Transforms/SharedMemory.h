@@ -44,6 +44,9 @@ int64_t getRingStages(bool isInLoop, ConfigAttr config);
 /// memory are walked once, by the warp that loads.
 bool isProducerOnly(Operation *op);
 
+/// How many rows the copier of these copies holds at a time.
+int64_t getBufferedRows(CopyRowsOp copy);
+
 /// Bytes that tile-allocate-shared places at most for a kernel which gets the
 /// configuration now: before products are pipelined, and rings made of loads.
 int64_t getMostSharedBytes(FuncOp func, ConfigAttr config);

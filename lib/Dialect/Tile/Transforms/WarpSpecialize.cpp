@@ -26,8 +26,8 @@ using namespace mlir::tile;
 
 /// Ops that only the computing side runs for what they do.
 static bool isConsumerRoot(Operation *op) {
-  return isa<ArrayWriteOp, BarrierOp, DotAsyncOp, DotWaitOp, StoreOp, WriteOp>(
-      op);
+  return isa<ArrayWriteOp, BarrierOp, CopyRowsOp, DotAsyncOp, DotWaitOp,
+             StoreOp, WriteOp>(op);
 }
 
 namespace {
@@ -65,6 +65,7 @@ private:
   }
   LogicalResult attachScalars(const Slice &consumer);
   void createRings();
+  void createCopiers();
   void makeProducer(const Slice &slice, Block *block);
   void makeConsumer(const Slice &slice, Block *block);
   ForEachOp
@@ -81,6 +82,8 @@ private:
   llvm::MapVector<std::pair<Value, Type>, RowPlan> rowPlans;
   /// Exchanges that become a ring, and what reads for them.
   llvm::DenseMap<Operation *, ReadOp> rows;
+  /// From source and target of copies to the warp that makes them.
+  llvm::MapVector<std::pair<Value, Value>, Value> copiers;
   /// Scalars that travel with a load.
   llvm::DenseMap<Operation *, SmallVector<Value>> scalars;
   /// The load with which the results of an op travel.
@@ -167,6 +170,18 @@ void Specializer::createRings() {
         builder, func.getLoc(),
         RingType::get(func.getContext(), getRingStages(plan.isInLoop, config),
                       {key.second}));
+}
+
+void Specializer::createCopiers() {
+  items.walk([&](CopyRowsOp copy) {
+    Value &copier = copiers[{copy.getSource(), copy.getTarget()}];
+    if (copier)
+      return;
+    builder.setInsertionPointToStart(&func.getBody().front());
+    copier = CopierOp::create(
+        builder, copy.getLoc(), copy.getSource(), copy.getTarget(),
+        copy.getRows().getType().getShape()[0], getBufferedRows(copy));
+  });
 }
 
 ForEachOp Specializer::cloneItems(
@@ -273,6 +288,19 @@ void Specializer::makeConsumer(const Slice &slice, Block *block) {
       mapping.map(exchange.getResult(), wait.getRow());
       return true;
     }
+    if (auto copy = dyn_cast<CopyRowsOp>(op)) {
+      auto map = [&](ValueRange values) {
+        return llvm::map_to_vector(values, [&](Value value) {
+          return mapping.lookupOrDefault(value);
+        });
+      };
+      CopierPushOp::create(inner, copy.getLoc(),
+                           copiers[{copy.getSource(), copy.getTarget()}],
+                           /*step=*/Value(), map(copy.getIndices()),
+                           mapping.lookupOrDefault(copy.getRows()),
+                           map(copy.getTargetIndices()));
+      return true;
+    }
     auto load = dyn_cast<LoadOp>(op);
     if (isProducerOnly(op))
       load = carriers.lookup(op);
@@ -295,6 +323,8 @@ void Specializer::makeConsumer(const Slice &slice, Block *block) {
     }
     return true;
   });
+  for (Value copier : llvm::make_second_range(copiers))
+    CopierStopOp::create(builder, copier.getLoc(), copier, /*step=*/Value());
 }
 
 LogicalResult Specializer::run() {
@@ -322,6 +352,7 @@ LogicalResult Specializer::run() {
       },
       [](Operation *) { return false; });
   createRings();
+  createCopiers();
   builder.setInsertionPoint(items);
   auto specialize = WarpSpecializeOp::create(builder, items.getLoc());
   makeProducer(all, &specialize.getProducer().front());
@@ -329,6 +360,30 @@ LogicalResult Specializer::run() {
   addReleases(specialize.getConsumer());
   items.erase();
   return verifyRings(specialize);
+}
+
+/// All warps together copy rows, through their registers.
+static void copyInPlace(FuncOp func) {
+  func.walk([](CopyRowsOp copy) {
+    OpBuilder builder(copy);
+    Location loc = copy.getLoc();
+    GlobalType source = copy.getSource().getType();
+    Type element = source.getElementType();
+    auto layout = BlockedAttr::get(copy.getContext(),
+                                   128 / element.getIntOrFloatBitWidth());
+    auto type = RankedTensorType::get(
+        {copy.getRows().getType().getShape()[0], source.getShape().back()},
+        element, layout);
+    Value rows =
+        GatherOp::create(builder, loc, type, copy.getSource(),
+                         copy.getIndices(), copy.getRows(), IntegerAttr());
+    SmallVector<Value> at(copy.getTargetIndices());
+    at.push_back(
+        arith::ConstantOp::create(builder, loc, builder.getI32IntegerAttr(0)));
+    WriteOp::create(builder, loc, rows, copy.getTarget(), at,
+                    /*dim=*/IntegerAttr());
+    copy.erase();
+  });
 }
 
 /// Each load becomes a push and a wait in its place: all warps wait for what
@@ -375,6 +430,7 @@ struct WarpSpecializePass final
       return signalPassFailure();
     }
     if (!config->getSpecialize()) {
+      copyInPlace(func);
       FailureOr<unsigned> made = loadInPlace(func);
       if (failed(made))
         return signalPassFailure();

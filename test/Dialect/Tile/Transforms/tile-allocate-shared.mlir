@@ -32,3 +32,23 @@ tile.func @places(%P: !tile.global<?xi32>, %O: !tile.global<?x64xbf16>)
     : tensor<128x64xbf16, #tile.acc>, !tile.global<?x64xbf16>
   tile.return
 }
+
+// -----
+
+// Rows that a copier collects, and requests to it, are its own.
+#divided = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: tile.func @copiers
+// CHECK-SAME: shared_bytes = 9600
+tile.func @copiers(%v: !tile.global<?x64xf16>, %p: !tile.global<?x64xf16>)
+    attributes {config = #divided} {
+  // 32 rows of 128 bytes; four requests of 32 bytes and 32 numbers.
+  // CHECK: tile.copier {{.*}}control_offset = 9472 : i64, offset = 0 : i64
+  %a = tile.copier %v to %p {rows = 32, buffered = 32}
+    : !tile.global<?x64xf16> to !tile.global<?x64xf16>
+  // CHECK: tile.copier {{.*}}control_offset = 9536 : i64, offset = 4736 : i64
+  %b = tile.copier %v to %p {rows = 32, buffered = 32}
+    : !tile.global<?x64xf16> to !tile.global<?x64xf16>
+  tile.return
+}

@@ -59,3 +59,33 @@ tile.func @release_without_wait() {
   tile.ring_release %r : !ring
   tile.return
 }
+
+// -----
+
+// Requests to a copier are counted, the last one included.
+// CHECK-LABEL: tile.func @requests
+// CHECK: %[[C:.*]] = tile.copier
+// CHECK: consumer {
+// CHECK: %[[ZERO:.*]] = arith.constant 0
+// CHECK: %[[END:.*]] = scf.for {{.*}} iter_args(%[[N:.*]] = %[[ZERO]])
+// CHECK: tile.copier_push %[[C]] step %[[N]]
+// CHECK: %[[NEXT:.*]] = arith.addi %[[N]]
+// CHECK: scf.yield %[[NEXT]]
+// CHECK: tile.copier_stop %[[C]] step %[[END]]
+tile.func @requests(%v: !tile.global<?x64xf16>, %p: !tile.global<?x64xf16>) {
+  %copier = tile.copier %v to %p {rows = 32, buffered = 32}
+    : !tile.global<?x64xf16> to !tile.global<?x64xf16>
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %n = tile.dim %v, 0 : !tile.global<?x64xf16>
+  tile.warp_specialize producer {
+  } consumer {
+    %rows = tile.iota : tensor<32xi32, #tile.lane>
+    scf.for %j = %c0 to %n step %c1 : i32 {
+      tile.copier_push %copier [] rows %rows to [%j]
+        : tensor<32xi32, #tile.lane>
+    }
+    tile.copier_stop %copier
+  }
+  tile.return
+}

@@ -290,3 +290,53 @@ tile.func @own_rows(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %w: !t
   }
   tile.return
 }
+
+// -----
+
+!v = !tile.global<?x?x64xf16>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+
+// Copies between the same tensors have one copier, which is told when there are no
+// more; the numbers of rows are made by the side that computes.
+// CHECK-LABEL: tile.func @copies
+// CHECK-SAME: (%[[V:.*]]: !tile.global<?x?x64xf16>, %[[P:.*]]: !tile.global<?x?x64xf16>)
+// CHECK: %[[C:.*]] = tile.copier %[[V]] to %[[P]] {buffered = 128 : i64, rows = 128 : i64}
+// CHECK-NOT: tile.copier
+// CHECK: tile.warp_specialize producer {
+// CHECK-NOT: tile.iota
+// CHECK: } consumer {
+// CHECK: tile.for_each (%[[X:.*]], %[[Y:.*]], %[[Z:.*]]) in
+// CHECK: %[[ROWS:.*]] = tile.iota
+// CHECK: tile.copier_push %[[C]][%[[X]]] rows %[[ROWS]] to[%[[X]], %[[Z]]]
+// CHECK: tile.copier_push %[[C]][%[[Y]]] rows %[[ROWS]] to[%[[Y]], %[[Z]]]
+// CHECK: }
+// CHECK-NEXT: tile.copier_stop %[[C]]
+tile.func @copies(%v: !v, %p: !v) attributes {config = #divided} {
+  %c1 = arith.constant 1 : i32
+  %n = tile.dim %v, 1 : !v
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %n) together %c1 {
+    %rows = tile.iota : tensor<128xi32, #tile.lane>
+    tile.copy_rows %v[%x] rows %rows to %p[%x, %z] : tensor<128xi32, #tile.lane>, !v to !v
+    tile.copy_rows %v[%y] rows %rows to %p[%y, %z] : tensor<128xi32, #tile.lane>, !v to !v
+  }
+  tile.return
+}
+
+// -----
+
+!v = !tile.global<?x?x64xf16>
+#together = #tile.config<consumers = 1, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+
+// Without a warp for them rows go through registers.
+// CHECK-LABEL: tile.func @copies_in_place
+// CHECK: %[[ROWS:.*]] = tile.iota
+// CHECK: %[[T:.*]] = tile.gather %{{.*}}[%[[B:.*]]] rows %[[ROWS]] : {{.*}} -> tensor<128x64xf16, #tile.blocked<vector = 8>>
+// CHECK: %[[ZERO:.*]] = arith.constant 0
+// CHECK: tile.write %[[T]], %{{.*}}[%[[B]], %{{.*}}, %[[ZERO]]]
+tile.func @copies_in_place(%v: !v, %p: !v) attributes {config = #together} {
+  %c1 = arith.constant 1 : i32
+  %n = tile.dim %v, 1 : !v
+  %rows = tile.iota : tensor<128xi32, #tile.lane>
+  tile.copy_rows %v[%c1] rows %rows to %p[%c1, %n] : tensor<128xi32, #tile.lane>, !v to !v
+  tile.return
+}

@@ -43,6 +43,18 @@ constexpr int64_t kSwizzleAlignment = 1024;
 /// Bytes of the barriers and the scalars of a ring.
 int64_t getRingControlBytes(int64_t stages, int64_t scalars,
                             int64_t rowElements, bool clearsRows);
+/// Rows of a bulk copy of a copier.
+constexpr int64_t kCopyRows = 32;
+/// Requests to copy rows that are not done: two items of two blocks.
+constexpr int64_t kCopyRequests = 4;
+/// Bytes of a request before the numbers of its rows: whether it is one, and
+/// indices.
+constexpr int64_t kRequestBytes = 32;
+/// Alignment of buffered rows (PTX ISA, cp.async.bulk.tensor).
+constexpr int64_t kCopierAlignment = 128;
+/// Bytes of buffered rows and of requests, and of their barriers.
+int64_t getCopierBytes(int64_t rows, int64_t buffered, int64_t rowBytes);
+int64_t getCopierControlBytes();
 } // namespace mlir::tile
 
 #include "pbs/Dialect/Tile/IR/TileDialect.h.inc"

@@ -9,6 +9,7 @@
 #define PBS_DIALECT_TILE_IR_TILEOPS_TD
 
 include "pbs/Dialect/Tile/IR/TileArrayOps.td"
+include "pbs/Dialect/Tile/IR/TileCopyOps.td"
 include "pbs/Dialect/Tile/IR/TileKernelOps.td"
 include "pbs/Dialect/Tile/IR/TileValueOps.td"
 include "pbs/Dialect/Tile/IR/TileListOps.td"

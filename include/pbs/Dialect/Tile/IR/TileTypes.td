@@ -97,6 +97,15 @@ def Tile_RingType : Tile_Type<"Ring", "ring"> {
   }];
 }
 
+def Tile_CopierType : Tile_Type<"Copier", "copier"> {
+  let summary = "A warp that copies rows";
+  let description = [{
+    What requests to copy rows go to.
+
+    Example: `!tile.copier`
+  }];
+}
+
 def Tile_ListType : Tile_Type<"List", "list"> {
   let summary = "The key blocks of one work item, in the order of visits";
   let description = [{

@@ -226,6 +226,10 @@ def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
     Rings of loads in loops have `stages` slots; other rings two, if the block
     goes from item to item.
 
+    A `tile.copy_rows` becomes a request to a `tile.copier`, a warp for all copies
+    between the same two tensors; without `specialize`, a `tile.gather` and a
+    `tile.write`.
+
     That pushes and waits are as many on every path, and waits and releases in
     turn, is checked; a kernel for which it does not hold is an error.
 
@@ -331,7 +335,7 @@ def NumberRingsPass : Pass<"tile-number-rings", "::mlir::tile::FuncOp"> {
   let summary = "Count the uses of rings";
   let description = [{
     Gives every ring op its `step`: loops and ifs carry one counter for each ring
-    and side. Slot and phase of a use follow from its number, so nothing is
+    and side, and for the requests to a copier. Slot and phase of a use follow from its number, so nothing is
     divided in a loop.
 
     Example:
