@@ -110,12 +110,14 @@ SmallVector<Value> PermuteWriter::writeOrder(Value segmentNumber,
 
 void PermuteWriter::writeRanges(Value batch, Value head, Value block,
                                 Value positions) {
-  RankedTensorType lane = b.lane(kTileRows, b.getI32Type());
-  Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, positions,
-                                       b.splat(numKeys, lane));
+  // Each warp has all of them, so that none waits for another.
+  RankedTensorType wide = b.wideColumn(kTileRows, b.getI32Type());
+  Value numbers = tile::RelayoutOp::create(b, wide, positions,
+                                           /*offset=*/IntegerAttr());
+  Value exists =
+      b.compare(arith::CmpIPredicate::slt, numbers, b.splat(numKeys, wide));
   auto reduce = [&](tile::ReduceKind kind, int32_t otherwise) -> Value {
-    Value known = arith::SelectOp::create(b, exists, positions,
-                                          b.splat(b.i32(otherwise), lane));
+    Value known = b.select(exists, numbers, b.splat(b.i32(otherwise), wide));
     return tile::ReduceOp::create(b, b.getI32Type(), kind, known, /*dim=*/0,
                                   /*offset=*/IntegerAttr());
   };

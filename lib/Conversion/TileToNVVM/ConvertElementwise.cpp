@@ -277,6 +277,21 @@ static Value combineLanes(KernelBuilder &b, ReduceKind kind, Value value,
   return value;
 }
 
+/// The values of all lanes: of integers by one instruction.
+static Value combineWarp(KernelBuilder &b, ReduceKind kind, Value value) {
+  if (!value.getType().isInteger(32))
+    return combineLanes(b, kind, value, 1, kWarpThreads);
+  switch (kind) {
+  case ReduceKind::Add:
+    return b.reduxAdd(value);
+  case ReduceKind::Max:
+    return b.reduxMax(value);
+  case ReduceKind::Min:
+    return b.reduxMin(value);
+  }
+  llvm_unreachable("a kind of reduction");
+}
+
 namespace {
 struct ConvertReduce : KernelPattern<ReduceOp> {
   using KernelPattern::KernelPattern;
@@ -333,8 +348,11 @@ struct ConvertReduce : KernelPattern<ReduceOp> {
   /// Elements of a thread, then of a warp; each warp leaves one, and all
   /// threads combine those of their warpgroup, which has all elements.
   Value reduceLanes(KernelBuilder &b, ReduceOp op, ValueRange source) const {
-    Value sum = combineLanes(
-        b, op.getKind(), combineAll(b, op.getKind(), source), 1, kWarpThreads);
+    Value sum = combineAll(b, op.getKind(), source);
+    // Each warp has all elements.
+    if (isa<WideColAttr>(getTensor(op.getSource()).getEncoding()))
+      return combineWarp(b, op.getKind(), sum);
+    sum = combineLanes(b, op.getKind(), sum, 1, kWarpThreads);
     Type type = sum.getType();
     constexpr int64_t kWarps = kWarpgroupThreads / kWarpThreads;
     Value base = b.gepBytes(b.gepBytes(b.sharedBase(), *op.getOffset()),
@@ -408,6 +426,8 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     auto to = getTensor(op.getResult());
+    if (!isa<ColAttr>(to.getEncoding()))
+      return failure();
     int64_t length = to.getShape()[0];
     // Each warp has all columns of #tile.wide_col, and needs no other then.
     bool inWarp = isa<WideColAttr>(getTensor(op.getSource()).getEncoding());

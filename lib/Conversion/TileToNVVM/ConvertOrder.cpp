@@ -178,19 +178,19 @@ struct RowNumbers {
 
 /// Gives the numbers of rows to all consumers, unless an order has left them in
 /// shared memory; returns where they lie.
-template <typename OpT>
 static RowNumbers exchangeRows(KernelBuilder &b, const KernelContext &kernel,
-                               ConversionPatternRewriter &rewriter, OpT op,
+                               ConversionPatternRewriter &rewriter,
+                               std::optional<int64_t> offset, Value source,
                                ValueRange rows) {
-  if (!op.getOffset()) {
-    PlacedRows placed = getPlacedRows(op.getRows());
+  if (!offset) {
+    PlacedRows placed = getPlacedRows(source);
     Value order = b.gepBytes(b.sharedBase(), *placed.order.getOffset() +
                                                  placed.order.getOrderOffset());
     return {b.gepBytes(order, 4 * placed.first),
             placed.added ? rewriter.getRemappedValue(placed.added) : Value()};
   }
-  RankedTensorType type = getTensor(op.getRows());
-  Value base = b.gepBytes(b.sharedBase(), *op.getOffset());
+  RankedTensorType type = getTensor(source);
+  Value base = b.gepBytes(b.sharedBase(), *offset);
   Value barrier = b.c32(kConsumerBarrier);
   int64_t threads = kernel.getConsumerThreads();
   // Nobody reads the last numbers any more.
@@ -232,8 +232,8 @@ struct ConvertGather : KernelPattern<GatherOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     RankedTensorType type = getTensor(op.getResult());
-    RowNumbers numbers =
-        exchangeRows(b, kernel, rewriter, op, adaptor.getRows());
+    RowNumbers numbers = exchangeRows(b, kernel, rewriter, op.getOffset(),
+                                      op.getRows(), adaptor.getRows());
 
     Values at;
     for (ValueRange index : adaptor.getIndices())
@@ -269,8 +269,8 @@ struct ConvertTake : KernelPattern<TakeOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     RankedTensorType type = getTensor(op.getResult());
-    RowNumbers numbers =
-        exchangeRows(b, kernel, rewriter, op, adaptor.getRows());
+    RowNumbers numbers = exchangeRows(b, kernel, rewriter, op.getOffset(),
+                                      op.getRows(), adaptor.getRows());
     Values tiles;
     for (ValueRange tile : adaptor.getTiles())
       tiles.push_back(b.add(tile[0], tile[1]));
@@ -316,11 +316,33 @@ struct ConvertTake : KernelPattern<TakeOp> {
     return success();
   }
 };
+
+/// Numbers to threads of other layouts.
+struct ConvertRelayoutOfRows : KernelPattern<RelayoutOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(RelayoutOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    RankedTensorType type = getTensor(op.getResult());
+    if (!isa<WideColAttr>(type.getEncoding()))
+      return failure();
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    RowNumbers numbers = exchangeRows(b, kernel, rewriter, op.getOffset(),
+                                      op.getSource(), adaptor.getSource());
+    Values results;
+    for (int64_t i = 0; i < getNumValues(type, kernel.config); ++i)
+      results.push_back(
+          numbers.get(b, kernel.getCoordinates(b, type, i).front()));
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    return success();
+  }
+};
 } // namespace
 
 void tile::populateOrderPatterns(RewritePatternSet &patterns,
                                  const TypeConverter &converter,
                                  KernelContext &kernel) {
-  patterns.add<ConvertGather, ConvertOrder, ConvertTake>(
+  patterns.add<ConvertGather, ConvertOrder, ConvertRelayoutOfRows, ConvertTake>(
       converter, patterns.getContext(), kernel);
 }

@@ -240,7 +240,7 @@ tile.func @rows_of_another_number(%in: !tile.global<?x?x128xbf16>) {
 
 tile.func @scalar_of_rows() {
   %a = arith.constant dense<0.0> : tensor<128xf32, #tile.row>
-  // expected-error@+1 {{expected dimension 0 of #tile.lane to a scalar of its type}}
+  // expected-error@+1 {{expected dimension 0 of #tile.lane or #tile.wide_col to a scalar of its type}}
   %m = tile.reduce max %a {dim = 0} : tensor<128xf32, #tile.row> -> f32
   tile.return
 }
@@ -295,5 +295,71 @@ tile.func @no_tile() {
   // expected-error@+1 {{expected at least one tile, got none}}
   %t = "tile.take"(%rows) : (tensor<128xi32, #tile.lane>)
     -> tensor<128x64xbf16, #tile.blocked<vector = 8>>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// Each warp reads all numbers of an order, and has their minimum with no barrier.
+// CHECK-LABEL: llvm.func @numbers_of_an_order
+// CHECK-SAME: shared = 1024
+// CHECK-COUNT-3: nvvm.barrier id
+// CHECK-COUNT-4: llvm.load {{.*}} : !llvm.ptr<3> -> i32
+// CHECK: nvvm.redux.sync min
+// CHECK-NOT: nvvm.barrier id
+tile.func @numbers_of_an_order(%in: !tile.global<?xf32>,
+    %out: !tile.global<?xi32>) attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %a = tile.read %in[%z] : !tile.global<?xf32> -> tensor<128xf32, #tile.row>
+  %p = tile.order %a
+    : tensor<128xf32, #tile.row> -> tensor<128xi32, #tile.lane>
+  %wide = tile.relayout %p
+    : tensor<128xi32, #tile.lane> to tensor<128xi32, #tile.wide_col>
+  %least = tile.reduce min %wide {dim = 0} : tensor<128xi32, #tile.wide_col>
+    -> i32
+  %t = tile.splat %least : i32 to tensor<128xi32, #tile.lane>
+  tile.write %t, %out[%z] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+
+// Other numbers go through shared memory.
+// CHECK-LABEL: llvm.func @numbers
+// CHECK-SAME: shared = 512
+// CHECK: nvvm.barrier id
+// CHECK: st.shared.b32
+// CHECK: nvvm.barrier id
+// CHECK-COUNT-4: llvm.load {{.*}} : !llvm.ptr<3> -> i32
+// CHECK: nvvm.redux.sync max
+// CHECK: nvvm.redux.sync add
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+tile.func @numbers(%in: !tile.global<?xi32>, %more: !tile.global<?xf32>,
+    %out: !tile.global<?xi32>) attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %p = tile.read %in[%z] : !tile.global<?xi32> -> tensor<128xi32, #tile.lane>
+  %f = tile.read %more[%z] : !tile.global<?xf32>
+    -> tensor<128xf32, #tile.wide_col>
+  %wide = tile.relayout %p
+    : tensor<128xi32, #tile.lane> to tensor<128xi32, #tile.wide_col>
+  %most = tile.reduce max %wide {dim = 0} : tensor<128xi32, #tile.wide_col>
+    -> i32
+  %sum = tile.reduce add %wide {dim = 0} : tensor<128xi32, #tile.wide_col>
+    -> i32
+  %float = tile.reduce add %f {dim = 0} : tensor<128xf32, #tile.wide_col>
+    -> f32
+  %i = arith.fptosi %float : f32 to i32
+  %a = arith.addi %most, %sum : i32
+  %b = arith.addi %a, %i : i32
+  %t = tile.splat %b : i32 to tensor<128xi32, #tile.lane>
+  tile.write %t, %out[%z] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
   tile.return
 }

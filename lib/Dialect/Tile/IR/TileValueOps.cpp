@@ -514,11 +514,11 @@ LogicalResult ReduceOp::verify() {
     return failure();
   auto to = dyn_cast<RankedTensorType>(getResult().getType());
   if (!to) {
-    if (getDim() != 0 || !isa<LaneAttr>(from.getEncoding()) ||
+    if (getDim() != 0 || !isa<LaneAttr, WideColAttr>(from.getEncoding()) ||
         from.getElementType() != getResult().getType())
       return emitOpError()
-             << "expected dimension 0 of #tile.lane to a scalar of its type, "
-                "got dimension "
+             << "expected dimension 0 of #tile.lane or #tile.wide_col to a "
+                "scalar of its type, got dimension "
              << getDim() << " of " << from << " to " << getResult().getType();
     return success();
   }
@@ -550,9 +550,10 @@ LogicalResult ReduceOp::verify() {
 
 int64_t ReduceOp::getScratchBytes(ConfigAttr config) {
   RankedTensorType type = getTensor(getSource());
-  // Each warp leaves one element.
+  // Each warp leaves one element, or has all.
   if (!isa<RankedTensorType>(getResult().getType()))
-    return config.getConsumerWarps() * 4;
+    return isa<WideColAttr>(type.getEncoding()) ? 0
+                                                : config.getConsumerWarps() * 4;
   if (!isa<BlockedAttr>(type.getEncoding()))
     return 0;
   // Each warp leaves one row.
@@ -564,18 +565,23 @@ LogicalResult RelayoutOp::verify() {
   RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
   if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
     return failure();
+  bool areNumbers = hasLayouts(from, to, is<LaneAttr>, is<WideColAttr>) &&
+                    from.getElementType().isInteger(32);
   if (!(hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) ||
-        hasLayouts(from, to, is<WideColAttr>, is<ColAttr>)) ||
+        hasLayouts(from, to, is<WideColAttr>, is<ColAttr>) || areNumbers) ||
       from.getShape() != to.getShape())
     return emitOpError()
-           << "expected #tile.lane or #tile.wide_col to #tile.col "
-              "of the same shape, got "
+           << "expected #tile.lane or #tile.wide_col to #tile.col, or i32 in "
+              "#tile.lane to #tile.wide_col, of the same shape, got "
            << from << " to " << to;
   return success();
 }
 
 int64_t RelayoutOp::getScratchBytes(ConfigAttr config) {
   RankedTensorType type = getTensor(getSource());
+  // One copy for all.
+  if (isa<WideColAttr>(getTensor(getResult()).getEncoding()))
+    return arePlaced(getSource(), *this) ? 0 : type.getNumElements() * 4;
   // Of what each warp has, each warp has a copy there.
   int64_t copies = isa<WideColAttr>(type.getEncoding())
                        ? config.getConsumerWarps()

@@ -293,7 +293,8 @@ def Tile_ReduceOp : Tile_Op<"reduce", [
     Over dimension 1 of `#tile.wide`: to `#tile.wide_row`; or to 32 columns, column
     `c` over those that are with lane `c`, without an exchange.
 
-    Over dimension 0 of `#tile.lane`: to a scalar, the same in all consumers.
+    Over dimension 0 of `#tile.lane`: to a scalar, the same in all consumers; and
+    of `#tile.wide_col`, of which each warp has all, without an exchange of warps.
 
     The order of the combination is fixed, so that equal inputs give equal bits;
     `max` and `min` of f32 are those of IEEE 754-2008 maxNum and minNum.
@@ -327,7 +328,9 @@ def Tile_RelayoutOp : Tile_Op<"relayout", [
   let summary = "The same tile over other threads";
   let description = [{
     From `#tile.lane` to `#tile.col`, through shared memory of the warpgroup, or
-    from `#tile.wide_col`, of which each warp has all, through that of the warp.
+    from `#tile.wide_col`, of which each warp has all, through that of the warp. Of
+    i32 also from `#tile.lane` to `#tile.wide_col`, as the numbers of `tile.gather`: those
+    that `tile.order` made are read where it has left them.
 
     Example:
 
