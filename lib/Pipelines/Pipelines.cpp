@@ -95,6 +95,7 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   configure.pingPong = options.pingPong;
   configure.schedule = options.schedule;
   configure.skipScaling = options.skipScaling;
+  configure.overlapItems = options.overlapItems;
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
   kernels.addPass(tile::createConfigurePass(configure));
   kernels.addPass(tile::createSkipScalingPass());
@@ -103,8 +104,9 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(tile::createWarpSpecializePass());
-  kernels.addPass(tile::createPingPongPass());
   kernels.addPass(tile::createSchedulePass());
+  kernels.addPass(tile::createOverlapItemsPass());
+  kernels.addPass(tile::createPingPongPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(tile::createNumberRingsPass());

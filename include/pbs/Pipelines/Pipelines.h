@@ -92,6 +92,10 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "skip-scaling",
       llvm::cl::desc("Tiles: 1: no multiplication by factors that are 1"),
       llvm::cl::init(-1)};
+  Option<int64_t> overlapItems{
+      *this, "overlap-items",
+      llvm::cl::desc("Tiles: 1: an item begins before the last one ends"),
+      llvm::cl::init(-1)};
   Option<int64_t> scoreWords{
       *this, "score-words",
       llvm::cl::desc("Words of shared memory for scores of a selection; 0: as "

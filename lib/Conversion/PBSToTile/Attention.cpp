@@ -49,6 +49,8 @@ struct AttentionTask {
   int64_t segment = 0;
   /// Bit rows; without, all blocks are visited.
   std::optional<unsigned> list;
+  /// Whether a selection of the same program has made them.
+  bool isSelected = false;
   std::optional<unsigned> output, lse;
   /// Where packed sequences begin; both or none.
   std::optional<unsigned> queryOffsets, keyOffsets;
@@ -268,9 +270,9 @@ Value AttentionWriter::writeList() {
   };
   if (!task.list)
     return tile::RangeListOp::create(b, type(tile::ListKind::Range), full, end);
-  return tile::BitListOp::create(b, type(tile::ListKind::Bits),
-                                 b.buffer(*task.list),
-                                 ValueRange{batch, head, block}, full, end);
+  return tile::BitListOp::create(
+      b, type(tile::ListKind::Bits), b.buffer(*task.list),
+      ValueRange{batch, head, block}, full, end, task.isSelected);
 }
 
 Value AttentionWriter::writeKeyPositions(Value key0) {
@@ -532,6 +534,25 @@ std::optional<std::string> mlir::pbs::writeKernel(PackedAttentionOp op,
   return std::nullopt;
 }
 
+/// Whether argument `number` of `kernel` is what a selection gives, wherever
+/// the kernel is launched.
+static bool isSelected(plan::KernelOp kernel, unsigned number) {
+  auto module = kernel->getParentOfType<ModuleOp>();
+  bool isLaunched = false, isAlways = true;
+  module.walk([&](plan::LaunchOp launch) {
+    if (launch.getKernel() != kernel.getSymName())
+      return;
+    isLaunched = true;
+    auto source = launch.getInputs()[number].getDefiningOp<plan::LaunchOp>();
+    auto maker = source
+                     ? module.lookupSymbol<plan::KernelOp>(source.getKernel())
+                     : plan::KernelOp();
+    isAlways &=
+        maker && isa<FusedSelectBlocksOp, SelectBlocksOp>(maker.getComputeOp());
+  });
+  return isLaunched && isAlways;
+}
+
 std::optional<std::string> mlir::pbs::writeKernel(SparseAttentionOp op,
                                                   plan::KernelOp kernel,
                                                   Block *module) {
@@ -553,6 +574,7 @@ std::optional<std::string> mlir::pbs::writeKernel(SparseAttentionOp op,
   task.segment = op.getKv().getType().getSegment();
   auto pack = op.getList().getDefiningOp<PackBlockListOp>();
   task.list = getBuffer(pack.getBits());
+  task.isSelected = isSelected(kernel, *task.list);
   AttentionWriter(task, kernel, module).write();
   return std::nullopt;
 }

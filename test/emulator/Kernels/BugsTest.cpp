@@ -143,7 +143,7 @@ static const Bug kBugs[] = {
     {"MissingBulkCommit",
      R"(cp\.async\.bulk\.commit_group;)",
      "",
-     {"overwrite-in-use"}},
+     {"overwrite-in-use", "exit-with-pending-copy"}},
     {"DroppedBarrier",
      R"(bar\.sync[^;]*;)",
      "",

@@ -39,7 +39,7 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t stages, bool overlap, bool pingPong,
                                  Schedule schedule, int64_t producerRegisters,
                                  int64_t consumerRegisters, int64_t itemStages,
-                                 bool skipScaling) {
+                                 bool skipScaling, bool overlapItems) {
   if (consumers < 1 || consumers > kMaxConsumers)
     return emitError() << "expected 1 to " << kMaxConsumers
                        << " consumer warpgroups, got " << consumers;
@@ -54,6 +54,12 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected a producer where consumers take turns";
   if (schedule == Schedule::Dynamic && !specialize)
     return emitError() << "expected a producer where items are drawn";
+  if (overlapItems && schedule != Schedule::Dynamic)
+    return emitError()
+           << "expected a dynamic schedule where items overlap, got "
+           << stringifySchedule(schedule);
+  if (overlapItems && !overlap)
+    return emitError() << "expected products to overlap where items do";
   for (int64_t registers : {producerRegisters, consumerRegisters})
     if (registers != 0 && (registers % 8 != 0 || registers < kMinRegisters ||
                            registers > kMaxRegisters))

@@ -258,8 +258,6 @@ int64_t StoreOp::getScratchBytes(ConfigAttr) {
 
 int64_t StoreOp::getScratchAlignment() { return kSwizzleAlignment; }
 
-bool StoreOp::keepsScratch() { return true; }
-
 LogicalResult TakeOp::verify() {
   RankedTensorType rows = getTensor(getRows()), type = getTensor(getResult());
   if (failed(verifyLayout(*this, rows)) || failed(verifyLayout(*this, type)))

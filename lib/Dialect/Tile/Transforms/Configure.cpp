@@ -33,6 +33,9 @@ static constexpr int64_t kItemStages = 2;
 /// Registers of a thread that only loads, at least (24 spilled in a persistent
 /// kernel).
 static constexpr int64_t kProducerRegisters = 32;
+/// Elements of a row of a product that takes half as long as those of the
+/// longest heads.
+static constexpr int64_t kShortProduct = 64;
 
 namespace {
 /// What a choice depends on.
@@ -43,6 +46,11 @@ struct KernelFacts {
   bool hasChain = false, hasSeparate = false;
   /// A loop with one product and exponentials.
   bool hasSoftmax = false;
+  /// A list in global memory says how long loops are; one that no selection
+  /// has chosen, which would be long.
+  bool hasLists = false, hasShortLists = false;
+  /// Products of rows of 64 elements or fewer, which take half as long.
+  bool hasShortProducts = false;
   /// Loops with such a chain are as long in one work item as in another.
   bool hasEvenItems = true;
   /// Rows of products and of what lies as they do.
@@ -75,6 +83,8 @@ static KernelFacts getFacts(FuncOp func) {
           facts.rows = std::max(facts.rows, tile.getShape()[0]);
     if (auto dot = dyn_cast<DotOp>(op)) {
       facts.hasDots = true;
+      if (auto tile = dyn_cast<BufferType>(dot.getA().getType()))
+        facts.hasShortProducts |= tile.getShape()[1] <= kShortProduct;
       for (auto other : dot->getBlock()->getOps<DotOp>())
         facts.hasSeparate |=
             dot->isBeforeInBlock(other) &&
@@ -92,6 +102,9 @@ static KernelFacts getFacts(FuncOp func) {
         facts.hasChain = true;
         facts.hasEvenItems &= !dependsOnItem(loop);
       }
+    } else if (auto list = dyn_cast<BitListOp>(op)) {
+      facts.hasLists = true;
+      facts.hasShortLists |= !list.getSelected();
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
       inLoop |= load->getParentOfType<scf::ForOp>() != nullptr;
@@ -120,7 +133,8 @@ struct ConfigurePass final : tile::impl::ConfigurePassBase<ConfigurePass> {
          {std::pair<StringRef, int64_t>("specialize", specialize),
           {"overlap", overlap},
           {"ping-pong", pingPong},
-          {"skip-scaling", skipScaling}})
+          {"skip-scaling", skipScaling},
+          {"overlap-items", overlapItems}})
       if (value < -1 || value > 1) {
         func.emitOpError() << "expected '" << name
                            << "' of 0, 1 or -1 to choose, got " << value;
@@ -186,12 +200,16 @@ private:
     bool turns = pick(pingPong, overlaps && turnsHelp);
     bool skips =
         pick(skipScaling, overlaps && facts.hasChain && numConsumers > 2);
+    bool meets = pick(overlapItems,
+                      overlaps && facts.hasChain && facts.hasLists &&
+                          (facts.hasShortLists || facts.hasShortProducts) &&
+                          items == Schedule::Dynamic);
     auto makeConfig = [&](int64_t slots, int64_t itemSlots, int64_t producer,
                           int64_t consumer) {
       return ConfigAttr::getChecked([&] { return func.emitOpError(); },
                                     func.getContext(), numConsumers, divides,
                                     slots, overlaps, turns, items, producer,
-                                    consumer, itemSlots, skips);
+                                    consumer, itemSlots, skips, meets);
     };
     int64_t numStages = pick(stages, 1);
     if (!makeConfig(numStages, /*itemSlots=*/1, 0, 0))

@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 #include "llvm/ADT/MapVector.h"
@@ -27,12 +28,8 @@ using Side = std::pair<Value, unsigned>;
 constexpr unsigned kPush = 0, kWait = 1;
 
 /// What is known at a place in the program.
-struct Counters {
-  /// The number of the next push or wait.
-  llvm::MapVector<Side, Value> next;
-  /// The number of the wait whose slot is in use.
-  llvm::DenseMap<Value, Value> held;
-};
+/// The number of the next push or wait.
+using Counters = llvm::MapVector<Side, Value>;
 
 /// Numbers the ring ops of a region.
 class Numbering {
@@ -50,6 +47,8 @@ private:
   static SmallVector<Side> getSides(Operation *op);
   Value getNext(const Side &side, Counters &counters, Operation *at);
   Value takeNext(const Side &side, Counters &counters, Operation *at);
+  /// The number of the push or wait before `at`, null if there is none.
+  Value getLast(const Side &side, Counters &counters, Operation *at);
 
   IRRewriter rewriter;
   unsigned numNumbered = 0;
@@ -71,7 +70,7 @@ SmallVector<Side> Numbering::getSides(Operation *op) {
 
 /// The counter of a side, which begins at 0 where it is used first.
 Value Numbering::getNext(const Side &side, Counters &counters, Operation *at) {
-  Value &value = counters.next[side];
+  Value &value = counters[side];
   if (!value) {
     rewriter.setInsertionPoint(at);
     value = arith::ConstantOp::create(rewriter, at->getLoc(),
@@ -85,10 +84,23 @@ Value Numbering::takeNext(const Side &side, Counters &counters, Operation *at) {
   rewriter.setInsertionPointAfter(at);
   Value one = arith::ConstantOp::create(rewriter, at->getLoc(),
                                         rewriter.getI32IntegerAttr(1));
-  counters.next[side] =
-      arith::AddIOp::create(rewriter, at->getLoc(), number, one);
+  counters[side] = arith::AddIOp::create(rewriter, at->getLoc(), number, one);
   ++numNumbered;
   return number;
+}
+
+Value Numbering::getLast(const Side &side, Counters &counters, Operation *at) {
+  Value next = counters.lookup(side);
+  if (!next)
+    return {};
+  // In the same block it is at hand.
+  auto add = next.getDefiningOp<arith::AddIOp>();
+  if (add && matchPattern(add.getRhs(), m_One()))
+    return add.getLhs();
+  rewriter.setInsertionPoint(at);
+  Value one = arith::ConstantOp::create(rewriter, at->getLoc(),
+                                        rewriter.getI32IntegerAttr(1));
+  return arith::SubIOp::create(rewriter, at->getLoc(), next, one);
 }
 
 LogicalResult Numbering::run(Block *block, Counters &counters) {
@@ -105,9 +117,8 @@ LogicalResult Numbering::run(Block *block, Counters &counters) {
     } else if (auto wait = dyn_cast<RingWaitOp>(op)) {
       Value number = takeNext({wait.getRing(), kWait}, counters, wait);
       wait.getStepMutable().assign(number);
-      counters.held[wait.getRing()] = number;
     } else if (auto release = dyn_cast<RingReleaseOp>(op)) {
-      Value number = counters.held.lookup(release.getRing());
+      Value number = getLast({release.getRing(), kWait}, counters, release);
       if (!number)
         return release.emitOpError()
                << "expected a wait for the slot in the same block or around it";
@@ -151,14 +162,14 @@ LogicalResult Numbering::numberFor(scf::ForOp loop, Counters &counters) {
   rewriter.mergeBlocks(loop.getBody(), body,
                        body->getArguments().take_front(1 + numOld));
   for (auto [i, side] : llvm::enumerate(sides))
-    inside.next[side] = copy.getRegionIterArg(numOld + i);
+    inside[side] = copy.getRegionIterArg(numOld + i);
   result = run(body, inside);
   auto yield = cast<scf::YieldOp>(body->getTerminator());
   for (const Side &side : sides)
-    yield.getResultsMutable().append(inside.next[side]);
+    yield.getResultsMutable().append(inside[side]);
   rewriter.replaceOp(loop, copy.getResults().take_front(numOld));
   for (auto [i, side] : llvm::enumerate(sides))
-    counters.next[side] = copy.getResult(numOld + i);
+    counters[side] = copy.getResult(numOld + i);
   return result;
 }
 
@@ -181,24 +192,24 @@ LogicalResult Numbering::numberWhile(scf::WhileOp loop, Counters &counters) {
   auto beforeArguments = before->addArguments(added, locs);
   Counters inside = counters;
   for (auto [side, argument] : llvm::zip(sides, beforeArguments))
-    inside.next[side] = argument;
+    inside[side] = argument;
   if (failed(run(before, inside)))
     return failure();
   scf::ConditionOp condition = copy.getConditionOp();
   for (const Side &side : sides)
-    condition.getArgsMutable().append(inside.next[side]);
+    condition.getArgsMutable().append(inside[side]);
   auto afterArguments = after->addArguments(added, locs);
   for (auto [side, argument] : llvm::zip(sides, afterArguments))
-    inside.next[side] = argument;
+    inside[side] = argument;
   if (failed(run(after, inside)))
     return failure();
   auto yield = cast<scf::YieldOp>(after->getTerminator());
   for (const Side &side : sides)
-    yield.getResultsMutable().append(inside.next[side]);
+    yield.getResultsMutable().append(inside[side]);
   unsigned numOld = loop.getNumResults();
   rewriter.replaceOp(loop, copy.getResults().take_front(numOld));
   for (auto [i, side] : llvm::enumerate(sides))
-    counters.next[side] = copy.getResult(numOld + i);
+    counters[side] = copy.getResult(numOld + i);
   return success();
 }
 
@@ -229,12 +240,12 @@ LogicalResult Numbering::numberIf(scf::IfOp branch, Counters &counters) {
       return failure();
     auto yield = cast<scf::YieldOp>(to->getTerminator());
     for (const Side &side : sides)
-      yield.getResultsMutable().append(inside.next[side]);
+      yield.getResultsMutable().append(inside[side]);
   }
   unsigned numOld = branch.getNumResults();
   rewriter.replaceOp(branch, copy.getResults().take_front(numOld));
   for (auto [i, side] : llvm::enumerate(sides))
-    counters.next[side] = copy.getResult(numOld + i);
+    counters[side] = copy.getResult(numOld + i);
   return success();
 }
 

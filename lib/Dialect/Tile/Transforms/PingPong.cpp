@@ -41,16 +41,13 @@ struct PingPongPass final : tile::impl::PingPongPassBase<PingPongPass> {
       return;
     }
     func.walk([&](Block *block) {
-      if (loops.contains(block)) {
-        addTurns(block->begin(), block->end());
-        return;
-      }
       // Before the loops of a block. Behind them the other warpgroup is about
       // to begin its next item, so there a turn would only wait.
       for (Operation &op : *block)
-        if (auto loop = dyn_cast<scf::ForOp>(op))
-          if (loops.contains(loop.getBody()))
-            return addTurns(block->begin(), op.getIterator());
+        if (isa<scf::ForOp, scf::WhileOp>(op) && holdsProducts(op))
+          return addTurns(block->begin(), op.getIterator());
+      if (isa<scf::ForOp, scf::WhileOp>(block->getParentOp()))
+        addTurns(block->begin(), block->end());
     });
   }
 

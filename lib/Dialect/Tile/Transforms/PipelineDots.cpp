@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Products.h"
 #include "Slice.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -317,13 +318,7 @@ static void makeAsync(Block *block, Operation *end) {
     dot.erase();
   }
   // Products that begin later may stay in flight.
-  for (DotWaitOp wait : block->getOps<DotWaitOp>()) {
-    int64_t later = 0;
-    for (Operation *op = wait.getSource().getDefiningOp()->getNextNode();
-         op != wait; op = op->getNextNode())
-      later += isa<DotAsyncOp>(op);
-    wait.setPending(later);
-  }
+  countPending(*block);
 }
 
 namespace {

@@ -3,7 +3,8 @@
 // RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{stages=1 overlap=0 schedule=static}))' | FileCheck %s --check-prefix=OPTIONS
 // RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure))' 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
 
-// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, itemStages = 2>
+// Lists say how long the loops of an item are, so items overlap.
+// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, itemStages = 2, overlapItems = true>
 // OPTIONS: config = #tile.config<consumers = 2, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = static, producerRegisters = 40, consumerRegisters = 232, itemStages = 2>
 // REMARK: remark: schedule #tile.config<{{.*}}>: products of 128 rows, 65536 bytes of tiles in loops
 

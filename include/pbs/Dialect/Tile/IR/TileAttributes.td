@@ -162,6 +162,7 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
       item; a power of two.
     - `skipScaling`: a warp does not multiply by a factor that is 1 in all of its
       rows.
+    - `overlapItems`: consumers begin a work item before the last one ends.
 
     Example: `#tile.config<consumers = 2, specialize = true, stages = 2,
     overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40,
@@ -176,7 +177,8 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
                         "int64_t":$producerRegisters,
                         "int64_t":$consumerRegisters,
                         DefaultValuedParameter<"int64_t", "1">:$itemStages,
-                        DefaultValuedParameter<"bool", "false">:$skipScaling);
+                        DefaultValuedParameter<"bool", "false">:$skipScaling,
+                        DefaultValuedParameter<"bool", "false">:$overlapItems);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

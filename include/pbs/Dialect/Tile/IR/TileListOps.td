@@ -19,7 +19,9 @@ def Tile_BitListOp : Tile_ReadingOp<"bit_list"> {
     The blocks `c < end` whose bit `c mod 32` is set in word `c / 32` of the row
     of `source` at `indices`: first those of `[full, end)`, which need a mask,
     in ascending order, then those of `[0, full)`. Bits from `end` on are not
-    read, so that they may lie outside.
+    read, so that they may lie outside. `selected` says that a selection of the same
+    program has chosen them, by the mass that they cover: such lists are long where
+    there is much to choose from, which `tile-configure` asks for.
 
     Example:
 
@@ -36,7 +38,7 @@ def Tile_BitListOp : Tile_ReadingOp<"bit_list"> {
     ```
   }];
   let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
-                       I32:$full, I32:$end);
+                       I32:$full, I32:$end, UnitAttr:$selected);
   let results = (outs Tile_BitList:$list);
   let assemblyFormat = [{
     $source `[` $indices `]` `,` $full `,` $end attr-dict `:` type($source)

@@ -371,7 +371,7 @@ def Tile_SplatOp : Tile_Op<"splat", [Pure]> {
 def Tile_StoreOp : Tile_Op<"store", [
     AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
-        ["getScratchBytes", "getScratchAlignment", "keepsScratch"]>,
+        ["getScratchBytes", "getScratchAlignment"]>,
     MemoryEffects<[MemWrite, MemRead<Tile_Sync>, MemWrite<Tile_Sync>]>]> {
   let summary = "Store a register tile through shared memory";
   let description = [{
