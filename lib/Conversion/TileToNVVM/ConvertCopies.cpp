@@ -50,57 +50,72 @@ public:
   Value parity;
 };
 
-struct ConvertCopierPush : KernelPattern<CopierPushOp> {
-  using KernelPattern::KernelPattern;
+template <typename Op>
+struct RequestPattern : KernelPattern<Op> {
+  using KernelPattern<Op>::KernelPattern;
+
+protected:
+  /// Replaces `op` by a request of the threads that hold the numbers of rows;
+  /// `write` writes these and gives the words before them.
+  void request(Op op, Value step, ConversionPatternRewriter &rewriter,
+               function_ref<Values(KernelBuilder &, Request &)> write) const {
+    const KernelContext &kernel = this->kernel;
+    KernelBuilder b = this->kernel.builder(rewriter, op.getLoc());
+    CopierLayout layout(op.getCopier().template getDefiningOp<CopierOp>());
+    constexpr int64_t kWarps = kWarpgroupThreads / kWarpThreads;
+    Value warp = b.add(b.mul(kernel.warpgroup, kWarps), kernel.wgWarp);
+    Value asks = b.cmp(Cmp::LT, warp, layout.getThreads() / kWarpThreads);
+    scf::IfOp::create(rewriter, op.getLoc(), asks, [&](OpBuilder &, Location) {
+      Request request(b, layout, step);
+      // The first round finds all places free.
+      b.mbarWait(request.empty(), b.xor_(request.parity, 1));
+      Value first = b.cmp(Cmp::EQ, kernel.consumerThread, 0);
+      for (auto [i, word] : llvm::enumerate(write(b, request)))
+        b.ptxIf("st.shared.b32 [$0], $1;", {request.word(i), word}, first);
+      // Each for what it has written.
+      b.mbarArriveIf(request.full(), b.c1(true));
+      scf::YieldOp::create(rewriter, op.getLoc());
+    });
+    rewriter.eraseOp(op);
+  }
+};
+
+struct ConvertCopierPush : RequestPattern<CopierPushOp> {
+  using RequestPattern::RequestPattern;
 
   LogicalResult
   matchAndRewrite(CopierPushOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
-    CopierLayout layout(op.getCopier().getDefiningOp<CopierOp>());
-    Request request(b, layout, adaptor.getStep().front());
-    // The first round finds all places free.
-    b.mbarWait(request.empty(), b.xor_(request.parity, 1));
     auto type = cast<RankedTensorType>(op.getRows().getType());
-    Value owner = kernel.getOwner(b, type);
-    for (auto [i, number] : llvm::enumerate(adaptor.getRows())) {
-      Coordinate at = kernel.getCoordinates(b, type, i).front();
-      b.ptxIf(
-          "st.shared.b32 [$0], $1;",
-          {b.gepBytes(b.gepBytes(request.numbers(), b.mul(at.base, kWordBytes)),
-                      kWordBytes * at.offset),
-           number},
-          owner ? owner : b.c1(true));
-    }
-    Values words{b.c32(1)};
-    for (ValueRange index : adaptor.getIndices())
-      words.push_back(index.front());
-    for (ValueRange index : adaptor.getTargetIndices())
-      words.push_back(index.front());
-    Value first = b.cmp(Cmp::EQ, kernel.consumerThread, 0);
-    for (auto [i, word] : llvm::enumerate(words))
-      b.ptxIf("st.shared.b32 [$0], $1;", {request.word(i), word}, first);
-    b.syncWarp();
-    b.mbarArriveIf(request.full(), b.cmp(Cmp::EQ, kernel.lane, 0));
-    rewriter.eraseOp(op);
+    request(op, adaptor.getStep().front(), rewriter,
+            [&](KernelBuilder &b, Request &request) {
+              for (auto [i, number] : llvm::enumerate(adaptor.getRows())) {
+                Coordinate at = kernel.getCoordinates(b, type, i).front();
+                Value mine =
+                    b.gepBytes(request.numbers(), b.mul(at.base, kWordBytes));
+                b.ptxIf("st.shared.b32 [$0], $1;",
+                        {b.gepBytes(mine, kWordBytes * at.offset), number},
+                        b.c1(true));
+              }
+              Values words{b.c32(1)};
+              for (ValueRange index : adaptor.getIndices())
+                words.push_back(index.front());
+              for (ValueRange index : adaptor.getTargetIndices())
+                words.push_back(index.front());
+              return words;
+            });
     return success();
   }
 };
 
-struct ConvertCopierStop : KernelPattern<CopierStopOp> {
-  using KernelPattern::KernelPattern;
+struct ConvertCopierStop : RequestPattern<CopierStopOp> {
+  using RequestPattern::RequestPattern;
 
   LogicalResult
   matchAndRewrite(CopierStopOp op, OneToNOpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
-    CopierLayout layout(op.getCopier().getDefiningOp<CopierOp>());
-    Request request(b, layout, adaptor.getStep().front());
-    b.mbarWait(request.empty(), b.xor_(request.parity, 1));
-    b.ptxIf("st.shared.b32 [$0], $1;", {request.word(0), b.c32(0)},
-            b.cmp(Cmp::EQ, kernel.consumerThread, 0));
-    b.mbarArriveIf(request.full(), b.cmp(Cmp::EQ, kernel.lane, 0));
-    rewriter.eraseOp(op);
+    request(op, adaptor.getStep().front(), rewriter,
+            [](KernelBuilder &b, Request &) { return Values{b.c32(0)}; });
     return success();
   }
 };

@@ -75,11 +75,15 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
         b.store(value, b.gepBytes(mine, kScalarBytes * at.offset),
                 kScalarBytes);
       }
-      // One lane arrives for what all have written (PTX ISA, bar.warp.sync).
-      b.syncWarp();
+      // Each lane arrives for what it has written; one of them in the place of
+      // a tile's copy.
+      b.mbarArriveIf(slot.full(), op.getSource()
+                                      ? b.xor_(kernel.elected, b.c1(true))
+                                      : b.c1(true));
     }
     if (!op.getSource()) {
-      b.mbarArriveIf(slot.full(), kernel.elected);
+      if (!op.getRow())
+        b.mbarArriveIf(slot.full(), kernel.elected);
       rewriter.eraseOp(op);
       return success();
     }

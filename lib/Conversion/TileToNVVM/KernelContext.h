@@ -81,6 +81,11 @@ struct RingLayout {
 /// A copier's place in shared memory.
 struct CopierLayout {
   CopierLayout(CopierOp op);
+  /// Consumers that make a request: those that hold numbers of rows.
+  int64_t getThreads() const {
+    return std::min<int64_t>(rows, kWarpgroupThreads);
+  }
+
   int64_t rowBytes, rows, buffered;
   /// Offsets in bytes; barriers for each request.
   int64_t tile, requests, full, empty;

@@ -326,7 +326,9 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
                            ? kernel.config.getConsumers()
                            : kernel.config.getConsumerWarps();
     for (int64_t i = 0; i < ring.stages; ++i) {
-      b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i), 1);
+      // A warp writes a row, a thread all else.
+      b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i),
+                 ring.row ? kWarpThreads : 1);
       b.mbarInit(b.gepBytes(b.sharedBase(), ring.empty + kBarrierBytes * i),
                  releases);
     }
@@ -337,7 +339,7 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
     CopierLayout copier(op);
     for (int64_t i = 0; i < kCopyRequests; ++i) {
       b.mbarInit(b.gepBytes(b.sharedBase(), copier.full + kBarrierBytes * i),
-                 kernel.config.getConsumerWarps());
+                 copier.getThreads());
       b.mbarInit(b.gepBytes(b.sharedBase(), copier.empty + kBarrierBytes * i),
                  1);
     }

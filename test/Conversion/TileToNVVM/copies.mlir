@@ -14,10 +14,10 @@
 // CHECK-DAG: %[[ZERO:.*]] = llvm.mlir.constant(0 : i32)
 // CHECK-DAG: %[[ONE:.*]] = llvm.mlir.constant(1 : i32)
 // CHECK-DAG: %[[C3:.*]] = llvm.mlir.constant(3 : i32)
-// CHECK-DAG: %[[C8:.*]] = llvm.mlir.constant(8 : i32)
+// CHECK-DAG: %[[C128:.*]] = llvm.mlir.constant(128 : i32)
 // CHECK-DAG: %[[C16:.*]] = llvm.mlir.constant(16 : i32)
-// A request is there when all eight warps of consumers have arrived.
-// CHECK-COUNT-4: nvvm.mbarrier.init %{{.*}}, %[[C8]]
+// A request is there when all that hold numbers of rows have arrived.
+// CHECK-COUNT-4: nvvm.mbarrier.init %{{.*}}, %[[C128]]
 // The second warp copies, until a request says no.
 // CHECK: %[[COPIES:.*]] = llvm.icmp "eq" %{{.*}}, %[[ONE]]
 // CHECK-NEXT: llvm.cond_br %[[COPIES]]
@@ -62,11 +62,13 @@
 // CHECK-NOT: nvvm.cp.async.bulk.tensor
 // Before it ends, stores have read their rows.
 // CHECK: nvvm.cp.async.bulk.wait_group 0 {read}
-// Consumers: the numbers, one thread the indices, then each warp says so.
+// The four warps of consumers that hold them: the numbers, one thread the indices,
+// then each thread says so.
+// CHECK: llvm.cond_br
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK-COUNT-7: st.shared.b32
-// CHECK: nvvm.bar.warp.sync
-// CHECK: mbarrier.arrive.shared::cta.b64
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];" ro(%{{[0-9]+}} : !llvm.ptr<3>){{$}}
+// CHECK: llvm.cond_br
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK: st.shared.b32
 // CHECK: mbarrier.arrive.shared::cta.b64

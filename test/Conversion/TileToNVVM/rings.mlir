@@ -263,15 +263,16 @@ tile.func @cleared(%keys: !q) attributes {config = #two} {
 // Two slots of barriers, 256 bytes of a row and 4 of a scalar.
 // CHECK-SAME: shared = 552
 // CHECK-DAG: %[[C8:.*]] = llvm.mlir.constant(8 : i32)
-// CHECK: nvvm.mbarrier.init
+// CHECK-DAG: %[[C32:.*]] = llvm.mlir.constant(32 : i32)
+// Each lane of the warp that writes a row arrives.
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C32]]
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
 // CHECK: ld.global.nc.b32
 // CHECK: ld.global.nc.b32
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK: st.volatile.shared.b32
 // CHECK-COUNT-2: llvm.store {{.*}}!llvm.ptr<3>
-// CHECK: nvvm.bar.warp.sync
-// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];" ro(%{{[0-9]+}} : !llvm.ptr<3>){{$}}
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK-NOT: nvvm.barrier
 // CHECK-COUNT-8: llvm.load {{.*}} -> vector<2xi32>
