@@ -224,9 +224,8 @@ void CopyWriter::write() {
       store(piece - slots, slots - 1);
     load(piece);
   }
-  // All lanes have read the request.
-  b.syncWarp();
-  b.mbarArriveIf(request.empty(), stores);
+  // Each lane has read what it needs of the request.
+  b.mbarArriveIf(request.empty(), b.c1(true));
   for (int64_t left = slots; left > 0; --left)
     store(pieces - left, left - 1);
 }

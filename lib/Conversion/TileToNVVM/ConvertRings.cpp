@@ -200,8 +200,11 @@ struct ConvertRingRelease : KernelPattern<RingReleaseOp> {
     Slot slot(b, op.getRing(), adaptor.getStep().front());
     if (kernel.releasedByWarpgroups.contains(op.getRing().getDefiningOp())) {
       b.mbarArriveIf(slot.empty(), kernel.signals);
+    } else if (slot.layout.row) {
+      // Each for what it has read.
+      b.mbarArriveIf(slot.empty(), b.c1(true));
     } else {
-      // All lanes have read the scalars, the row, or the tile.
+      // All lanes have read the scalars, or the tile.
       b.syncWarp();
       b.mbarArriveIf(slot.empty(), b.cmp(Cmp::EQ, kernel.lane, 0));
     }

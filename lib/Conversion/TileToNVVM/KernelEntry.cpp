@@ -325,6 +325,9 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
     int64_t releases = kernel.releasedByWarpgroups.contains(op)
                            ? kernel.config.getConsumers()
                            : kernel.config.getConsumerWarps();
+    // Threads read a row, one of each warp or warpgroup answers for all else.
+    if (ring.row)
+      releases = kernel.config.getConsumerWarps() * kWarpThreads;
     for (int64_t i = 0; i < ring.stages; ++i) {
       // A warp writes a row, a thread all else.
       b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i),
@@ -341,7 +344,7 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
       b.mbarInit(b.gepBytes(b.sharedBase(), copier.full + kBarrierBytes * i),
                  copier.getThreads());
       b.mbarInit(b.gepBytes(b.sharedBase(), copier.empty + kBarrierBytes * i),
-                 1);
+                 kWarpThreads);
     }
   }
   b.fenceMbarInit();

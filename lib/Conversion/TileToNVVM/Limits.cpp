@@ -155,10 +155,9 @@ static bool isForConsumers(Operation *op) {
         cast<RankedTensorType>(read.getResult().getType()).getEncoding());
   return isa<AnyOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp, BarrierOp,
              CopierPushOp, CopierStopOp, DotAsyncOp, DotOp, DotWaitOp,
-             FirstBitsOp, GatherOp, OrderOp, PackBitsOp, ReduceOp,
-             RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp, TurnPassOp,
-             TurnWaitOp, UnpackBitsOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(
-      op);
+             FirstBitsOp, GatherOp, OrderOp, PackBitsOp, ReduceOp, RelayoutOp,
+             RingReleaseOp, RingWaitOp, StoreOp, TakeOp, TurnPassOp, TurnWaitOp,
+             UnpackBitsOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {

@@ -262,11 +262,11 @@ tile.func @cleared(%keys: !q) attributes {config = #two} {
 // CHECK-LABEL: llvm.func @row
 // Two slots of barriers, 256 bytes of a row and 4 of a scalar.
 // CHECK-SAME: shared = 552
-// CHECK-DAG: %[[C8:.*]] = llvm.mlir.constant(8 : i32)
+// CHECK-DAG: %[[C256:.*]] = llvm.mlir.constant(256 : i32)
 // CHECK-DAG: %[[C32:.*]] = llvm.mlir.constant(32 : i32)
-// Each lane of the warp that writes a row arrives.
+// Each lane of the warp that writes a row arrives, and each thread that reads it.
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[C32]]
-// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C256]]
 // CHECK: ld.global.nc.b32
 // CHECK: ld.global.nc.b32
 // CHECK: nvvm.mbarrier.try_wait.parity
@@ -277,8 +277,7 @@ tile.func @cleared(%keys: !q) attributes {config = #two} {
 // CHECK-NOT: nvvm.barrier
 // CHECK-COUNT-8: llvm.load {{.*}} -> vector<2xi32>
 // CHECK-NOT: nvvm.barrier
-// CHECK: nvvm.bar.warp.sync
-// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];"
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];" ro(%{{[0-9]+}} : !llvm.ptr<3>){{$}}
 tile.func @row(%p: !tile.global<?xi32>, %o: !tile.global<?xi32>) attributes {config = #two} {
   %ring = tile.ring_create : !ring
   tile.warp_specialize producer {
