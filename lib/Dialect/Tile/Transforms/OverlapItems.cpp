@@ -169,6 +169,9 @@ void Rotation::findNeeds() {
       });
   };
   visit(parts.loops, ofLoops);
+  // The next item is looked for behind the loops.
+  for (Value value : loop.getYieldOp().getResults())
+    need(value, ofLoops);
   visit(parts.end, ofEnd);
   auto isOf = [](Ops ops, Value value) {
     return value.getDefiningOp() &&
