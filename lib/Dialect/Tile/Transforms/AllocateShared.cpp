@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Config.h"
 #include "SharedMemory.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 #include "pbs/Target/ChipTable.h"
@@ -27,11 +28,9 @@ struct AllocateSharedPass final
 
   void runOnOperation() override {
     FuncOp func = getOperation();
-    std::optional<ConfigAttr> config = func.getConfig();
-    if (!config) {
-      func.emitOpError() << "expected a configuration ('config'), got none";
+    FailureOr<ConfigAttr> config = requireConfig(func);
+    if (failed(config))
       return signalPassFailure();
-    }
     const ::pbs::ChipInfo *info = ::pbs::findChip(chip);
     if (!info) {
       func.emitOpError() << "expected a known chip, got '" << chip << "'";

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Config.h"
 #include "Products.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -305,11 +306,9 @@ struct OverlapItemsPass final
     : tile::impl::OverlapItemsPassBase<OverlapItemsPass> {
   void runOnOperation() override {
     FuncOp func = getOperation();
-    std::optional<ConfigAttr> config = func.getConfig();
-    if (!config) {
-      func.emitOpError() << "expected a configuration ('config'), got none";
+    FailureOr<ConfigAttr> config = requireConfig(func);
+    if (failed(config))
       return signalPassFailure();
-    }
     if (!config->getOverlapItems())
       return;
     for (auto specialize : func.getBody().getOps<WarpSpecializeOp>()) {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Config.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
@@ -21,11 +22,9 @@ namespace {
 struct PingPongPass final : tile::impl::PingPongPassBase<PingPongPass> {
   void runOnOperation() override {
     FuncOp func = getOperation();
-    std::optional<ConfigAttr> config = func.getConfig();
-    if (!config) {
-      func.emitOpError() << "expected a configuration ('config'), got none";
+    FailureOr<ConfigAttr> config = requireConfig(func);
+    if (failed(config))
       return signalPassFailure();
-    }
     if (!config->getPingPong())
       return;
     // Only where products overlap with arithmetic is there something to take

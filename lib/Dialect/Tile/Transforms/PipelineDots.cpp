@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Config.h"
 #include "Products.h"
 #include "Slice.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -326,11 +327,9 @@ struct PipelineDotsPass final
     : tile::impl::PipelineDotsPassBase<PipelineDotsPass> {
   void runOnOperation() override {
     FuncOp func = getOperation();
-    std::optional<ConfigAttr> config = func.getConfig();
-    if (!config) {
-      func.emitOpError() << "expected a configuration ('config'), got none";
+    FailureOr<ConfigAttr> config = requireConfig(func);
+    if (failed(config))
       return signalPassFailure();
-    }
     if (!config->getOverlap())
       return;
     SmallVector<scf::ForOp> loops;

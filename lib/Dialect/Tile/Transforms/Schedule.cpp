@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Config.h"
 #include "DivideLoop.h"
 #include "SharedMemory.h"
 #include "Slice.h"
@@ -236,11 +237,9 @@ namespace {
 struct SchedulePass final : tile::impl::SchedulePassBase<SchedulePass> {
   void runOnOperation() override {
     FuncOp func = getOperation();
-    std::optional<ConfigAttr> config = func.getConfig();
-    if (!config) {
-      func.emitOpError() << "expected a configuration ('config'), got none";
+    FailureOr<ConfigAttr> config = requireConfig(func);
+    if (failed(config))
       return signalPassFailure();
-    }
     SmallVector<ForEachOp> all;
     func.walk([&](ForEachOp items) { all.push_back(items); });
     if (config->getSchedule() == Schedule::Dynamic)

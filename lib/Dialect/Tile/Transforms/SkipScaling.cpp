@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Config.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
@@ -41,11 +42,9 @@ struct SkipScalingPass final
     : tile::impl::SkipScalingPassBase<SkipScalingPass> {
   void runOnOperation() override {
     FuncOp func = getOperation();
-    std::optional<ConfigAttr> config = func.getConfig();
-    if (!config) {
-      func.emitOpError() << "expected a configuration ('config'), got none";
+    FailureOr<ConfigAttr> config = requireConfig(func);
+    if (failed(config))
       return signalPassFailure();
-    }
     if (!config->getSkipScaling())
       return;
     SmallVector<arith::MulFOp> products;

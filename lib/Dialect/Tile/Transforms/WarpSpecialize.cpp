@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Config.h"
 #include "Rings.h"
 #include "SharedMemory.h"
 #include "Slice.h"
@@ -424,11 +425,9 @@ struct WarpSpecializePass final
     : tile::impl::WarpSpecializePassBase<WarpSpecializePass> {
   void runOnOperation() override {
     FuncOp func = getOperation();
-    std::optional<ConfigAttr> config = func.getConfig();
-    if (!config) {
-      func.emitOpError() << "expected a configuration ('config'), got none";
+    FailureOr<ConfigAttr> config = requireConfig(func);
+    if (failed(config))
       return signalPassFailure();
-    }
     if (!config->getSpecialize()) {
       copyInPlace(func);
       FailureOr<unsigned> made = loadInPlace(func);
