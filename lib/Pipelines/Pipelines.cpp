@@ -96,6 +96,7 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   configure.schedule = options.schedule;
   configure.skipScaling = options.skipScaling;
   configure.overlapItems = options.overlapItems;
+  configure.holdOperands = options.holdOperands;
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();
   kernels.addPass(tile::createConfigurePass(configure));
   kernels.addPass(tile::createSkipScalingPass());
@@ -103,6 +104,7 @@ void pbs::buildTileScheduleStage(OpPassManager &pm,
   kernels.addPass(tile::createSplitLoopsPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
+  kernels.addPass(tile::createHoldOperandsPass());
   kernels.addPass(tile::createWarpSpecializePass());
   kernels.addPass(tile::createSchedulePass());
   kernels.addPass(tile::createOverlapItemsPass());

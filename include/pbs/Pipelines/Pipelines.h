@@ -96,6 +96,11 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "overlap-items",
       llvm::cl::desc("Tiles: 1: an item begins before the last one ends"),
       llvm::cl::init(-1)};
+  Option<int64_t> holdOperands{
+      *this, "hold-operands",
+      llvm::cl::desc("Tiles: 1: operands that a loop does not change are held "
+                     "in registers"),
+      llvm::cl::init(-1)};
   Option<int64_t> scoreWords{
       *this, "score-words",
       llvm::cl::desc("Words of shared memory for scores of a selection; 0: as "

@@ -98,6 +98,18 @@ void KernelBuilder::fenceProxyAsync() {
       NVVM::SharedSpaceAttr::get(builder.getContext(),
                                  NVVM::SharedSpace::shared_cta));
 }
+Values KernelBuilder::ldmatrix4(Value ptr) {
+  Type type = LLVM::LLVMStructType::getLiteral(builder.getContext(),
+                                               SmallVector<Type>(4, i32));
+  Value loaded = NVVM::LdMatrixOp::create(
+      builder, loc, type, ptr, /*num=*/4, NVVM::MMALayout::row,
+      NVVM::LdStMatrixShapeAttr::get(builder.getContext(), 8, 8),
+      NVVM::LdStMatrixEltType::B16);
+  Values values;
+  for (int64_t i = 0; i < 4; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(builder, loc, loaded, i));
+  return values;
+}
 void KernelBuilder::stmatrix4(Value ptr, ArrayRef<Value> regs) {
   NVVM::StMatrixOp::create(
       builder, loc, ptr, regs, NVVM::MMALayout::row,

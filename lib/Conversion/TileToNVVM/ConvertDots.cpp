@@ -52,6 +52,8 @@ namespace {
 /// What `tile.dot` and `tile.dot_async` have in common.
 struct DotOperands {
   Value originalA;
+  /// `a` are registers that were written in the block of the product.
+  bool isWritten;
   BufferType typeB;
   bool transposeB;
   RankedTensorType result;
@@ -76,18 +78,22 @@ static Values emitDot(KernelBuilder &b, const KernelContext &kernel,
   bool hasAcc = !dot.acc.empty();
   auto typeA = dyn_cast<BufferType>(dot.originalA.getType());
 
-  // Registers that the product reads or writes pass through the fence (PTX ISA,
-  // wgmma.fence: needed before the first product and whenever registers were
-  // written); without a fence of its own a product is serialised by ptxas.
+  // Registers that were written in this block and that the product reads or
+  // writes pass through the fence (PTX ISA, wgmma.fence: needed before the
+  // first product and whenever registers were written); without a fence of its
+  // own a product is serialised by ptxas.
+  bool isWritten = !typeA && dot.isWritten;
   Values fenced(dot.acc);
-  if (!typeA)
+  if (isWritten)
     fenced.append(dot.a.begin(), dot.a.end());
   if (fenced.empty())
     b.wgmmaFence();
   else
     fenced = b.wgmmaFence(fenced);
   ArrayRef<Value> acc = ArrayRef<Value>(fenced).take_front(dot.acc.size());
-  ArrayRef<Value> a = ArrayRef<Value>(fenced).drop_front(dot.acc.size());
+  Values a(dot.a);
+  if (isWritten)
+    a.assign(fenced.begin() + dot.acc.size(), fenced.end());
 
   Values result;
   if (typeA) {
@@ -103,9 +109,10 @@ static Values emitDot(KernelBuilder &b, const KernelContext &kernel,
   } else {
     result = hasAcc ? Values(acc) : Values(n / 2, b.undefF32());
     for (int64_t i = 0; i < depth / kStepDepth; ++i)
-      result = b.wgmmaRS(a.slice(4 * i, 4), stepB(i), result, n,
-                         /*first=*/!hasAcc && i == 0, bf16,
-                         /*transposedB=*/!dot.transposeB);
+      result =
+          b.wgmmaRS(ArrayRef<Value>(a).slice(4 * i, 4), stepB(i), result, n,
+                    /*first=*/!hasAcc && i == 0, bf16,
+                    /*transposedB=*/!dot.transposeB);
   }
   b.wgmmaCommit();
   return result;
@@ -126,8 +133,14 @@ struct ConvertDot : KernelPattern<OpT> {
       result = op.getResult().getType().getType();
     else
       result = cast<RankedTensorType>(op.getResult().getType());
-    DotOperands dot{op.getA(),       op.getB().getType(), op.getTransposeB(),
-                    result,          adaptor.getA(),      adaptor.getB(),
+    Operation *def = op.getA().getDefiningOp();
+    DotOperands dot{op.getA(),
+                    /*isWritten=*/def && def->getBlock() == op->getBlock(),
+                    op.getB().getType(),
+                    op.getTransposeB(),
+                    result,
+                    adaptor.getA(),
+                    adaptor.getB(),
                     adaptor.getAcc()};
     Values values = emitDot(b, this->kernel, dot);
     if (!isAsync)

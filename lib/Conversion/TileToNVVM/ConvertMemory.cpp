@@ -270,6 +270,35 @@ struct ConvertStore : KernelPattern<StoreOp> {
   }
 };
 
+/// This warpgroup's rows of a swizzled tile in shared memory.
+struct ConvertLoadMatrix : KernelPattern<LoadMatrixOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(LoadMatrixOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    auto type = cast<RankedTensorType>(op.getResult().getType());
+    int64_t boxBytes = type.getShape()[0] * kSwizzleBytes;
+    Value base = b.add(b.add(adaptor.getSource()[0], adaptor.getSource()[1]),
+                       b.mul(kernel.warpgroup, kWarpgroupRows * kSwizzleBytes));
+    Value row = b.add(b.mul(kernel.wgWarp, kWarpRows), b.and_(kernel.lane, 15));
+    Value half = b.lshr(kernel.lane, 4);
+    Value rowAddress = b.add(base, b.mul(row, kSwizzleBytes));
+    Value swizzle = b.and_(row, 7);
+    constexpr int64_t stepsPerBox = kSwizzleElements / 16;
+    Values results;
+    for (int64_t c = 0; c < type.getShape()[1] / 16; ++c) {
+      Value chunk = b.xor_(b.add(half, c % stepsPerBox * 2), swizzle);
+      Value at = b.add(b.add(rowAddress, b.mul(chunk, 16)),
+                       c / stepsPerBox * boxBytes);
+      results.append(b.ldmatrix4(b.intToShared(at)));
+    }
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    return success();
+  }
+};
+
 struct ConvertDim : KernelPattern<DimOp> {
   using KernelPattern::KernelPattern;
 
@@ -286,6 +315,6 @@ struct ConvertDim : KernelPattern<DimOp> {
 void tile::populateMemoryPatterns(RewritePatternSet &patterns,
                                   const TypeConverter &converter,
                                   KernelContext &kernel) {
-  patterns.add<ConvertDim, ConvertRead, ConvertStore, ConvertWrite>(
-      converter, patterns.getContext(), kernel);
+  patterns.add<ConvertDim, ConvertLoadMatrix, ConvertRead, ConvertStore,
+               ConvertWrite>(converter, patterns.getContext(), kernel);
 }

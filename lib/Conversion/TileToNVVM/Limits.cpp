@@ -155,9 +155,10 @@ static bool isForConsumers(Operation *op) {
         cast<RankedTensorType>(read.getResult().getType()).getEncoding());
   return isa<AnyOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp, BarrierOp,
              CopierPushOp, CopierStopOp, DotAsyncOp, DotOp, DotWaitOp,
-             FirstBitsOp, GatherOp, OrderOp, PackBitsOp, ReduceOp, RelayoutOp,
-             RingReleaseOp, RingWaitOp, StoreOp, TakeOp, TurnPassOp, TurnWaitOp,
-             UnpackBitsOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(op);
+             FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp, PackBitsOp, ReduceOp,
+             RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp, TurnPassOp,
+             TurnWaitOp, UnpackBitsOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(
+      op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {
@@ -217,14 +218,18 @@ LogicalResult Checker::checkMap(Operation *op, Value global) {
   return success();
 }
 
+static LogicalResult checkSwizzle(Operation *op, BufferType buffer) {
+  if (buffer.getSwizzle() != kSwizzleBytes)
+    return op->emitOpError() << "expected a swizzle of " << kSwizzleBytes
+                             << " bytes, got " << buffer;
+  return success();
+}
+
 LogicalResult Checker::checkDot(Operation *op, Value a, BufferType b,
                                 RankedTensorType result) {
   auto isSwizzled = [&](Type type) -> LogicalResult {
     auto buffer = dyn_cast<BufferType>(type);
-    if (buffer && buffer.getSwizzle() != kSwizzleBytes)
-      return op->emitOpError() << "expected a swizzle of " << kSwizzleBytes
-                               << " bytes, got " << buffer;
-    return success();
+    return buffer ? checkSwizzle(op, buffer) : success();
   };
   if (failed(isSwizzled(a.getType())) || failed(isSwizzled(b)))
     return failure();
@@ -376,12 +381,14 @@ LogicalResult Checker::checkOp(Operation *op) {
             op, cast<RankedTensorType>(gather.getResult().getType()),
             gather.getSource(), /*first=*/0);
       })
+      .Case([&](LoadMatrixOp load) {
+        return checkSwizzle(op, load.getSource().getType());
+      })
       .Case([&](TakeOp take) -> LogicalResult {
         auto type = cast<RankedTensorType>(take.getResult().getType());
         auto buffer = cast<BufferType>(take.getTiles().front().getType());
-        if (buffer.getSwizzle() != kSwizzleBytes)
-          return op->emitOpError() << "expected a swizzle of " << kSwizzleBytes
-                                   << " bytes, got " << buffer;
+        if (failed(checkSwizzle(op, buffer)))
+          return failure();
         int64_t perAccess = kVectorBytes * 8 / type.getElementTypeBitWidth();
         int64_t vector = cast<BlockedAttr>(type.getEncoding()).getVector();
         if (vector % perAccess != 0)

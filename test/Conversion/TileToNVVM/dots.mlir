@@ -73,6 +73,43 @@ tile.func @registers(%keys: !q, %o: !tile.global<?x?xf32>)
 
 // -----
 
+// An operand that registers hold is read by ldmatrix, four matrices at a time: its
+// rows are those of the warp, its columns those of a step of the product. A loop
+// that does not write it has no copies of it at its fence.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+!q = !tile.global<?x?x?x64xbf16>
+!b = !tile.buffer<64x64xbf16, swizzle = 128>
+!ring = !tile.ring<1, !tile.buffer<64x64xbf16, swizzle = 128>>
+!s = tensor<64x64xf32, #tile.acc>
+// CHECK-LABEL: llvm.func @held
+// CHECK-COUNT-4: nvvm.ldmatrix {{.*}}num = 4 : i32
+// CHECK-NOT: nvvm.ldmatrix
+// CHECK: llvm.inline_asm {{.*}}"wgmma.fence.sync.aligned;", "={{(f,=)+}}f,
+// CHECK-COUNT-4: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{.*}}, p, 1, 1, 0;
+tile.func @held(%keys: !q, %o: !tile.global<?x?xf32>)
+    attributes {config = #one} {
+  %ring = tile.ring_create : !ring
+  %z = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %n = tile.dim %keys, 2 : !q
+  %zero = arith.constant dense<0.0> : !s
+  tile.ring_push %ring step %z from %keys[%z, %z, %z, %z] : !ring, !q
+  %k = tile.ring_wait %ring step %z : !ring
+  %held = tile.load_matrix %k : !b -> tensor<64x64xbf16, #tile.acc>
+  %sum = scf.for %i = %z to %n step %one iter_args(%acc = %zero) -> (!s) : i32 {
+    %s = tile.dot %held, %k acc(%acc : !s) {transpose_b}
+      : tensor<64x64xbf16, #tile.acc>, !b -> !s
+    scf.yield %s : !s
+  }
+  tile.ring_release %ring step %z : !ring
+  tile.write %sum, %o[%z, %z] : !s, !tile.global<?x?xf32>
+  tile.return
+}
+
+// -----
+
 // A sum that exists is added to, by both kinds of product.
 #one = #tile.config<consumers = 1, specialize = false, stages = 1,
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,

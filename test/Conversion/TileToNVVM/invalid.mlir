@@ -243,6 +243,23 @@ tile.func @swizzle(%a: !tile.global<?x?x?x32xbf16>) attributes {config = #one, s
 #one = #tile.config<consumers = 1, specialize = false, stages = 1,
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
+tile.func @swizzle_of_matrix() attributes {config = #one, shared_bytes = 0 : i64} {
+  %ring = tile.ring_create {offset = 0 : i64, control_offset = 4096 : i64}
+    : !tile.ring<1, !tile.buffer<64x32xbf16, swizzle = 64>>
+  %z = arith.constant 0 : i32
+  %q = tile.ring_wait %ring step %z
+    : !tile.ring<1, !tile.buffer<64x32xbf16, swizzle = 64>>
+  // expected-error @+1 {{expected a swizzle of 128 bytes, got '!tile.buffer<64x32xbf16, swizzle = 64>'}}
+  %r = tile.load_matrix %q : !tile.buffer<64x32xbf16, swizzle = 64>
+    -> tensor<64x32xbf16, #tile.acc>
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
 tile.func @store_columns(%o: !tile.global<?x?x?x32xbf16>) attributes {config = #one, shared_bytes = 0 : i64} {
   %z = arith.constant 0 : i32
   %t = arith.constant dense<0.0> : tensor<64x32xbf16, #tile.acc>

@@ -190,6 +190,7 @@ public:
   /// Waits for all but the last `pending` groups of copyAsync() of this thread.
   void copyAsyncWait(unsigned pending);
   void fenceProxyAsync();
+  Values ldmatrix4(Value ptr);
   void stmatrix4(Value ptr, ArrayRef<Value> regs);
 
   //===--- Warpgroup matrix multiply ---===//

@@ -39,7 +39,7 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t stages, bool overlap, bool pingPong,
                                  Schedule schedule, int64_t producerRegisters,
                                  int64_t consumerRegisters, int64_t itemStages,
-                                 bool skipScaling, bool overlapItems) {
+                                 bool skipScaling, bool overlapItems, bool) {
   if (consumers < 1 || consumers > kMaxConsumers)
     return emitError() << "expected 1 to " << kMaxConsumers
                        << " consumer warpgroups, got " << consumers;

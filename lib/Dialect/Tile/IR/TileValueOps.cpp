@@ -258,6 +258,21 @@ int64_t StoreOp::getScratchBytes(ConfigAttr) {
 
 int64_t StoreOp::getScratchAlignment() { return kSwizzleAlignment; }
 
+LogicalResult LoadMatrixOp::verify() {
+  RankedTensorType type = getTensor(getResult());
+  if (failed(verifyLayout(*this, type)))
+    return failure();
+  BufferType source = getSource().getType();
+  if (!isa<AccAttr>(type.getEncoding()) ||
+      type.getShape() != source.getShape() ||
+      type.getElementType() != source.getElementType() ||
+      type.getElementTypeBitWidth() != 16)
+    return emitOpError() << "expected a tile of 16 bit in the layout #tile.acc "
+                            "like "
+                         << source << ", got " << type;
+  return success();
+}
+
 LogicalResult TakeOp::verify() {
   RankedTensorType rows = getTensor(getRows()), type = getTensor(getResult());
   if (failed(verifyLayout(*this, rows)) || failed(verifyLayout(*this, type)))

@@ -134,7 +134,8 @@ struct ConfigurePass final : tile::impl::ConfigurePassBase<ConfigurePass> {
           {"overlap", overlap},
           {"ping-pong", pingPong},
           {"skip-scaling", skipScaling},
-          {"overlap-items", overlapItems}})
+          {"overlap-items", overlapItems},
+          {"hold-operands", holdOperands}})
       if (value < -1 || value > 1) {
         func.emitOpError() << "expected '" << name
                            << "' of 0, 1 or -1 to choose, got " << value;
@@ -204,12 +205,15 @@ private:
                       overlaps && facts.hasChain && facts.hasLists &&
                           (facts.hasShortLists || facts.hasShortProducts) &&
                           items == Schedule::Dynamic);
+    // Three warpgroups have no registers left for it.
+    bool holds = pick(holdOperands, overlaps && facts.hasChain &&
+                                        facts.hasLists && numConsumers <= 2);
     auto makeConfig = [&](int64_t slots, int64_t itemSlots, int64_t producer,
                           int64_t consumer) {
       return ConfigAttr::getChecked([&] { return func.emitOpError(); },
                                     func.getContext(), numConsumers, divides,
                                     slots, overlaps, turns, items, producer,
-                                    consumer, itemSlots, skips, meets);
+                                    consumer, itemSlots, skips, meets, holds);
     };
     int64_t numStages = pick(stages, 1);
     if (!makeConfig(numStages, /*itemSlots=*/1, 0, 0))

@@ -228,8 +228,18 @@ void Rotation::cloneBoth(IRMapping &ended, IRMapping &begun) {
   auto [toLast, behindLast] = splitBehind(end, findFirst<DotAsyncOp>(end));
   auto [toFirst, behindFirst] =
       splitBehind(parts.begin, findFirst<DotAsyncOp>(parts.begin));
+  // Where both products take their first operands from registers, those of the
+  // new item are loaded before the turn.
+  Ops loads = toFirst;
+  while (!loads.empty() && !isa<LoadMatrixOp>(loads.back()))
+    loads = loads.drop_back();
+  if (!loads.empty())
+    loads = toFirst.take_front(
+        loads.size() +
+        toFirst.drop_front(loads.size()).take_while(isRelease).size());
+  clone(loads, begun);
   clone(toLast, ended);
-  clone(toFirst, begun);
+  clone(toFirst.drop_front(loads.size()), begun);
   // The results leave their registers before the arithmetic of the new item
   // needs them.
   clone(behindLast, ended);

@@ -2,6 +2,8 @@
 // RUN: pbs-opt %s -pass-pipeline='builtin.module(tile.func(tile-overlap-items))' -split-input-file -verify-diagnostics | FileCheck %s --check-prefix=SMALL
 // RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{overlap-items=0},tile-pipeline-dots,tile-warp-specialize,tile-schedule,tile-overlap-items))' 2>/dev/null | FileCheck %s --check-prefix=LEFT
 
+// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure,tile-pipeline-dots,tile-split-loops,canonicalize,cse,tile-hold-operands,tile-warp-specialize,tile-schedule,tile-overlap-items,canonicalize,cse,tile-ping-pong))' 2>/dev/null | FileCheck %s --check-prefix=HELD
+
 // LEFT: } consumer {
 // LEFT-NOT: scf.if
 // LEFT: scf.while
@@ -65,6 +67,19 @@
 // CHECK: tile.dot_async
 // CHECK: tile.store
 // CHECK-NOT: tile.dot
+
+// Queries that registers hold are there before the turn begins.
+// HELD: %[[QUERY:.*]] = tile.ring_create : <2, !tile.buffer<{{[^>]*}}>, i32, i32>
+// HELD: } consumer {
+// HELD: scf.while
+// HELD: scf.condition
+// HELD: %[[Q:.*]]:3 = tile.ring_wait %[[QUERY]]
+// HELD: %[[OPERAND:.*]] = tile.load_matrix %[[Q]]#0
+// HELD-NEXT: tile.ring_release %[[QUERY]]
+// HELD: tile.turn_wait
+// HELD-NEXT: tile.dot_async {{.*}} acc
+// HELD: tile.dot_async %[[OPERAND]], {{.*}} {transpose_b}
+// HELD-NEXT: tile.turn_pass
 
 #config = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = true, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0, overlapItems = true>
 

@@ -163,6 +163,8 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
     - `skipScaling`: a warp does not multiply by a factor that is 1 in all of its
       rows.
     - `overlapItems`: consumers begin a work item before the last one ends.
+    - `holdOperands`: what is loaded once for the products of a loop, as their
+      first operand, is held in registers.
 
     Example: `#tile.config<consumers = 2, specialize = true, stages = 2,
     overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40,
@@ -178,7 +180,8 @@ def Tile_ConfigAttr : AttrDef<Tile_Dialect, "Config"> {
                         "int64_t":$consumerRegisters,
                         DefaultValuedParameter<"int64_t", "1">:$itemStages,
                         DefaultValuedParameter<"bool", "false">:$skipScaling,
-                        DefaultValuedParameter<"bool", "false">:$overlapItems);
+                        DefaultValuedParameter<"bool", "false">:$overlapItems,
+                        DefaultValuedParameter<"bool", "false">:$holdOperands);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -205,6 +205,31 @@ def Tile_LoadOp : Tile_ReadingOp<"load", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
+def Tile_LoadMatrixOp : Tile_ReadingOp<"load_matrix"> {
+  let summary = "A tile of shared memory in registers";
+  let description = [{
+    All of `source`, of 16 bit and swizzled by 128 bytes, in the layout `#tile.acc`, as
+    a product takes its first operand from registers (PTX ISA, ldmatrix).
+
+    Example:
+
+    ```mlir
+    tile.func @f(%queries: !tile.global<?x64xbf16>) {
+      %z = arith.constant 0 : i32
+      %q = tile.load %queries[%z, %z] : !tile.global<?x64xbf16>
+        -> !tile.buffer<128x64xbf16, swizzle = 128>
+      %registers = tile.load_matrix %q : !tile.buffer<128x64xbf16, swizzle = 128>
+        -> tensor<128x64xbf16, #tile.acc>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_BufferType:$source);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_OrderOp : Tile_Op<"order", [
     Pure, DeclareOpInterfaceMethods<Tile_SharedScratchOpInterface,
                                     ["getScratchBytes"]>]> {

@@ -70,7 +70,9 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     Option<"skipScaling", "skip-scaling", "int64_t", /*default=*/"-1",
            "1: no multiplication by factors that are 1; 0: always multiply">,
     Option<"overlapItems", "overlap-items", "int64_t", /*default=*/"-1",
-           "1: an item begins before the last one ends; 0: not">
+           "1: an item begins before the last one ends; 0: not">,
+    Option<"holdOperands", "hold-operands", "int64_t", /*default=*/"-1",
+           "1: operands that a loop does not change are held in registers; 0: not">
   ];
   let statistics = [
     Statistic<"numConfigured", "num-configured",
@@ -212,6 +214,56 @@ def SplitLoopsPass : Pass<"tile-split-loops", "::mlir::tile::FuncOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let statistics = [Statistic<"numSplit", "num-split", "Number of loops split">];
+}
+
+def HoldOperandsPass : Pass<"tile-hold-operands", "::mlir::tile::FuncOp"> {
+  let summary = "Hold operands of products in registers";
+  let description = [{
+    With `holdOperands` in the configuration: a tile that is loaded outside of a loop
+    and is the first operand of products in it, and used for nothing else, is read into
+    registers once, where it is loaded (`tile.load_matrix`). Each product then reads one
+    tile of shared memory rather than two, and the slot of the tile is free before the
+    loop. A thread needs a register for each 256 elements. In attention that is the
+    tile of queries. The results are the same bits.
+
+    A tile that is used in another way, too, stays where it is (remark).
+
+    Example:
+
+    ```mlir
+    tile.func @f(%queries: !tile.global<?x64xbf16>, %keys: !tile.global<?x64xbf16>,
+                 %out: !tile.global<?x64xf32>) attributes {
+        config = #tile.config<consumers = 1, specialize = false, stages = 1,
+          overlap = false, pingPong = false, schedule = single,
+          producerRegisters = 0, consumerRegisters = 0, holdOperands = true>} {
+      %c0 = arith.constant 0 : i32
+      %c64 = arith.constant 64 : i32
+      %n = tile.dim %keys, 0 : !tile.global<?x64xbf16>
+      %zero = arith.constant dense<0.0> : tensor<64x64xf32, #tile.acc>
+      %q = tile.load %queries[%c0, %c0]
+        : !tile.global<?x64xbf16> -> !tile.buffer<64x64xbf16, swizzle = 128>
+      %sum = scf.for %i = %c0 to %n step %c64 iter_args(%acc = %zero)
+          -> (tensor<64x64xf32, #tile.acc>) : i32 {
+        %k = tile.load %keys[%i, %c0]
+          : !tile.global<?x64xbf16> -> !tile.buffer<64x64xbf16, swizzle = 128>
+        %s = tile.dot %q, %k acc(%acc : tensor<64x64xf32, #tile.acc>) {transpose_b}
+          : !tile.buffer<64x64xbf16, swizzle = 128>,
+            !tile.buffer<64x64xbf16, swizzle = 128> -> tensor<64x64xf32, #tile.acc>
+        scf.yield %s : tensor<64x64xf32, #tile.acc>
+      }
+      tile.write %sum, %out[%c0, %c0]
+        : tensor<64x64xf32, #tile.acc>, !tile.global<?x64xf32>
+      tile.return
+    }
+    ```
+
+    has `%held = tile.load_matrix %q` behind the load and `tile.dot %held, %k`.
+  }];
+  let statistics = [
+    Statistic<"numHeld", "num-held", "Number of tiles that registers hold">,
+    Statistic<"numRefused", "num-refused",
+              "Number of tiles of which not all uses are first operands">
+  ];
 }
 
 def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
