@@ -23,6 +23,7 @@
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Dialect/Plan/Transforms/Passes.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 
@@ -126,6 +127,10 @@ void pbs::buildNVVMCodeStage(OpPassManager &pm, bool dependentLaunch) {
   pm.addPass(createConvertPBSToNVVMPass({dependentLaunch}));
 }
 
+void pbs::buildPlanCleanupStage(OpPassManager &pm) {
+  pm.addPass(plan::createDropUnreadPass());
+}
+
 void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse, options.denseBelow);
@@ -139,6 +144,7 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   buildTileScheduleStage(pm, options);
   buildTileCodeStage(pm, options.trace, options.dependentLaunch);
   buildNVVMCodeStage(pm, options.dependentLaunch);
+  buildPlanCleanupStage(pm);
 }
 
 void pbs::registerPipelines() {
@@ -159,6 +165,7 @@ void pbs::registerPasses() {
   registerPBSToTilePasses();
   registerPBSToCPUPasses();
   registerPBSToNVVMPasses();
+  plan::registerPlanPasses();
   tile::registerTilePasses();
   tile::registerTileToNVVMPasses();
 }
