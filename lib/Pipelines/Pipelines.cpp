@@ -23,6 +23,7 @@
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Dialect/Plan/Transforms/Passes.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 
@@ -128,6 +129,10 @@ void pbs::buildNVVMCodeStage(OpPassManager &pm, bool dependentLaunch) {
   pm.addPass(createConvertPBSToNVVMPass({dependentLaunch}));
 }
 
+void pbs::buildPlanCleanupStage(OpPassManager &pm) {
+  pm.addPass(plan::createDropUnreadPass());
+}
+
 void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse, options.denseBelow);
@@ -141,6 +146,7 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   buildTileScheduleStage(pm, options);
   buildTileCodeStage(pm, options.trace, options.dependentLaunch);
   buildNVVMCodeStage(pm, options.dependentLaunch);
+  buildPlanCleanupStage(pm);
 }
 
 void pbs::registerPipelines() {
@@ -161,6 +167,7 @@ void pbs::registerPasses() {
   registerPBSToTilePasses();
   registerPBSToCPUPasses();
   registerPBSToNVVMPasses();
+  plan::registerPlanPasses();
   tile::registerTilePasses();
   tile::registerTileToNVVMPasses();
 }

@@ -143,12 +143,16 @@ void buildTileScheduleStage(OpPassManager &pm,
 
 /// Stage 5 for sm_90a: what was a `tile.func` is code in NVVM IR. With `trace`
 /// its blocks write when and where they ran; with `dependentLaunch`, here and
-/// in the last stage, kernels wait for those before them themselves.
+/// in stage 6, kernels wait for those before them themselves.
 void buildTileCodeStage(OpPassManager &pm, bool trace, bool dependentLaunch);
 
-/// Last stage for sm_90a: every kernel has GPU code in NVVM IR in the
+/// Stage 6 for sm_90a: every kernel has GPU code in NVVM IR in the
 /// `gpu.module` `@gpu`.
 void buildNVVMCodeStage(OpPassManager &pm, bool dependentLaunch);
+
+/// Last stage for sm_90a: launches have no operand that code does not read, and
+/// those whose results nobody reads are gone.
+void buildPlanCleanupStage(OpPassManager &pm);
 
 /// Stages 1 and 2: `pbs-to-plan`.
 void buildPlanPipeline(OpPassManager &pm, const PlanPipelineOptions &options);

@@ -37,6 +37,10 @@ public:
             0};
   }
   Value param(int i) { return b.param(unsigned(i)); }
+  /// The number of blocks of `block` rows that `size` rows are.
+  Value numBlocks(Value size, int64_t block) {
+    return b.udiv(b.add(size, block - 1), b.c32(block));
+  }
   /// Address of an element of 4 bytes, as AttentionEmitter::element.
   Value element(int pointer, int strides, ArrayRef<Value> indices);
   Value plus(Value base, Value elements) {
@@ -107,6 +111,7 @@ void RowKernel::forLanes(Value end, function_ref<void(Value)> body) {
 
 KernelInfo mlir::pbs::buildBlockListFromIndices(OpBuilder &builder,
                                                 Location loc, StringRef name,
+                                                int64_t keyBlock,
                                                 bool isDependent) {
   OpBuilder::InsertionGuard guard(builder);
   RowKernel k(builder, loc, isDependent);
@@ -123,12 +128,13 @@ KernelInfo mlir::pbs::buildBlockListFromIndices(OpBuilder &builder,
     rows[dim] = k.list.extent(Role::List, dim);
   int words = k.list.extent(Role::List, 3);
   int length = k.list.extent(Role::Index, 3);
-  int blocks = k.list.extent(Role::Ranges, 2);
+  int keys = k.list.extent(Role::Key, 2);
   k.begin(name, [&](Value(&size)[3]) {
     for (unsigned dim = 0; dim < 3; ++dim)
       size[dim] = k.param(rows[dim]);
   });
 
+  Value blocks = k.numBlocks(k.param(keys), keyBlock);
   Value bits = k.element(list, listStrides, k.index);
   k.forLanes(k.param(words), [&](Value word) {
     b.ptxIf("st.global.b32 [$0], $1;", {k.plus(bits, word), k.zero},
@@ -161,7 +167,7 @@ KernelInfo mlir::pbs::buildBlockListFromIndices(OpBuilder &builder,
     Value listed = b.cmp(Cmp::LT, entry, clamped);
     Value block = b.loadGlobalIf(k.plus(first, entry), 0, listed);
     // As unsigned numbers negative indices are out of range, too.
-    Value inRange = b.cmp(Cmp::ULT, block, k.param(blocks));
+    Value inRange = b.cmp(Cmp::ULT, block, blocks);
     Value valid = b.and_(listed, inRange);
     Value bit = b.shl(b.c32(1), b.and_(block, 31));
     Value old = b.ptx32("{\n.reg .pred p;\nsetp.ne.b32 p, $3, 0;\n"
@@ -186,35 +192,46 @@ KernelInfo mlir::pbs::buildBlockListFromIndices(OpBuilder &builder,
 
 KernelInfo mlir::pbs::buildFullBlockList(OpBuilder &builder, Location loc,
                                          StringRef name, int64_t queryBlock,
-                                         bool causal, bool isDependent) {
+                                         int64_t keyBlock, bool causal,
+                                         bool isDependent) {
   OpBuilder::InsertionGuard guard(builder);
   RowKernel k(builder, loc, isDependent);
   KernelBuilder &b = k.b;
   int list = k.list.pointer(Role::List);
   int listStrides = k.list.strides(Role::List, 3);
-  int ranges = k.list.pointer(Role::Ranges);
-  int rangeStrides = k.list.strides(Role::Ranges, 3);
+  int ranges = -1, rangeStrides = -1;
+  if (causal) {
+    ranges = k.list.pointer(Role::Ranges);
+    rangeStrides = k.list.strides(Role::Ranges, 3);
+  }
   int rows[3];
   for (unsigned dim = 0; dim < 3; ++dim)
     rows[dim] = k.list.extent(Role::List, dim);
   int words = k.list.extent(Role::List, 3);
-  int blocks = k.list.extent(Role::Ranges, 2);
-  int kvHeads = k.list.extent(Role::Ranges, 1);
-  int queries = k.list.extent(Role::Query, 2);
-  int keys = k.list.extent(Role::Positions, 2);
+  int keys = k.list.extent(Role::Key, 2);
+  int kvHeads = -1, queries = -1;
+  if (causal) {
+    kvHeads = k.list.extent(Role::Key, 1);
+    queries = k.list.extent(Role::Query, 2);
+  }
   k.begin(name, [&](Value(&size)[3]) {
     for (unsigned dim = 0; dim < 3; ++dim)
       size[dim] = k.param(rows[dim]);
   });
 
   Value bits = k.element(list, listStrides, k.index);
-  // Position of the last row of the query block.
-  Value end = b.mul(b.add(k.index[2], 1), queryBlock);
-  Value last = b.add(b.smin(end, k.param(queries)), -1);
-  last = b.add(last, b.sub(k.param(keys), k.param(queries)));
-  Value kvHead = b.udiv(k.index[1], b.udiv(k.param(rows[1]), k.param(kvHeads)));
-  Value base = k.element(ranges, rangeStrides, {k.index[0], kvHead, k.zero});
-  Value stride = b.mul(k.param(rangeStrides + 2), 4);
+  Value blocks = k.numBlocks(k.param(keys), keyBlock);
+  Value last, base, stride;
+  if (causal) {
+    // Position of the last row of the query block.
+    Value end = b.mul(b.add(k.index[2], 1), queryBlock);
+    last = b.add(b.smin(end, k.param(queries)), -1);
+    last = b.add(last, b.sub(k.param(keys), k.param(queries)));
+    Value kvHead =
+        b.udiv(k.index[1], b.udiv(k.param(rows[1]), k.param(kvHeads)));
+    base = k.element(ranges, rangeStrides, {k.index[0], kvHead, k.zero});
+    stride = b.mul(k.param(rangeStrides + 2), 4);
+  }
 
   // A word at a time, a bit from each lane.
   Block *head = b.newBlock({b.i32}), *body = b.newBlock(), *done = b.newBlock();
@@ -224,7 +241,7 @@ KernelInfo mlir::pbs::buildFullBlockList(OpBuilder &builder, Location loc,
   b.condBr(b.cmp(Cmp::LT, word, k.param(words)), body, done);
   b.enter(body);
   Value block = b.add(b.mul(word, 32), k.lane);
-  Value exists = b.cmp(Cmp::LT, block, k.param(blocks));
+  Value exists = b.cmp(Cmp::LT, block, blocks);
   Value visible = exists;
   if (causal) {
     Value min = b.loadGlobalIf(b.gepBytes(base, b.mul(b.zext64(block), stride)),
@@ -265,14 +282,14 @@ KernelInfo mlir::pbs::buildPositionRanges(OpBuilder &builder, Location loc,
     ranges = k.list.pointer(Role::Ranges);
     rangeStrides = k.list.strides(Role::Ranges, 3);
   }
-  // Keys and heads, from whichever buffer there is.
-  Role shape = given ? Role::Given : Role::Query;
+  // Keys and heads, from a buffer that is read anyway if there is one.
+  Role shape = given ? Role::Given : Role::Key;
   int batch = k.list.extent(shape, 0), heads = k.list.extent(shape, 1),
       keys = k.list.extent(shape, 2);
   k.begin(name, [&](Value(&size)[3]) {
     size[0] = k.param(batch);
     size[1] = k.param(heads);
-    size[2] = b.udiv(b.add(k.param(keys), keyBlock - 1), b.c32(keyBlock));
+    size[2] = k.numBlocks(k.param(keys), keyBlock);
   });
 
   Value firstKey = b.mul(k.index[2], keyBlock);

@@ -135,13 +135,12 @@ void KernelConverter::setCode(KernelInfo info, AffineExpr gridBound) {
 // Lists and positions
 //===----------------------------------------------------------------------===//
 
-LogicalResult KernelConverter::convert(BlockListFromIndicesOp) {
+LogicalResult KernelConverter::convert(BlockListFromIndicesOp op) {
   using Role = BlockListRole;
   // Count, index, query; key, value, positions, ranges.
   bindArgument(Role::Count, 0);
   bindArgument(Role::Index, 1);
-  bindArgument(Role::Query, 2);
-  bindArgument(Role::Ranges, 6);
+  bindArgument(Role::Key, 3);
   bindResult(Role::List, 0);
   SmallVector<Attribute> messages;
   for (StringRef message : kBlockListMessages)
@@ -151,9 +150,10 @@ LogicalResult KernelConverter::convert(BlockListFromIndicesOp) {
                                     builder.getArrayAttr(messages)));
   AffineExpr rows = getExtent(Role::List, 0) * getExtent(Role::List, 1) *
                     getExtent(Role::List, 2);
-  setCode(buildBlockListFromIndices(builder, compute->getLoc(),
-                                    kernel.getSymName(), isDependent),
-          rows.ceilDiv(kRowsPerBlock));
+  setCode(
+      buildBlockListFromIndices(builder, compute->getLoc(), kernel.getSymName(),
+                                op.getKv().getType().getBlock(), isDependent),
+      rows.ceilDiv(kRowsPerBlock));
   return success();
 }
 
@@ -161,15 +161,15 @@ LogicalResult KernelConverter::convert(FullBlockListOp op) {
   using Role = BlockListRole;
   // Query; key, value, positions, ranges.
   bindArgument(Role::Query, 0);
-  bindArgument(Role::Positions, 3);
+  bindArgument(Role::Key, 1);
   bindArgument(Role::Ranges, 4);
   bindResult(Role::List, 0);
   BlockListType list = op.getList().getType();
   AffineExpr rows = getExtent(Role::List, 0) * getExtent(Role::List, 1) *
                     getExtent(Role::List, 2);
   setCode(buildFullBlockList(builder, op.getLoc(), kernel.getSymName(),
-                             list.getQueryBlock(), list.getCausal(),
-                             isDependent),
+                             list.getQueryBlock(), list.getKeyBlock(),
+                             list.getCausal(), isDependent),
           rows.ceilDiv(kRowsPerBlock));
   return success();
 }
@@ -178,6 +178,7 @@ LogicalResult KernelConverter::convert(KVFromPositionsOp op) {
   using Role = BlockListRole;
   // Components of the result: key, value, positions, ranges.
   bool given = static_cast<bool>(op.getPositions());
+  bindArgument(Role::Key, 0);
   if (given)
     bindArgument(Role::Given, 2);
   bool writePositions = bindResult(Role::Positions, 0, 2);
@@ -186,9 +187,8 @@ LogicalResult KernelConverter::convert(KVFromPositionsOp op) {
   KernelInfo info =
       buildPositionRanges(builder, op.getLoc(), kernel.getSymName(), keyBlock,
                           given, writePositions, writeRanges, isDependent);
-  // A row is a key block; keys are argument 0.
-  buffers[unsigned(Role::Query)] = 0;
-  Role shape = given ? Role::Given : Role::Query;
+  // A row is a key block.
+  Role shape = given ? Role::Given : Role::Key;
   AffineExpr rows = getExtent(shape, 0) * getExtent(shape, 1) *
                     getExtent(shape, 2).ceilDiv(keyBlock);
   setCode(info, rows.ceilDiv(kRowsPerBlock));

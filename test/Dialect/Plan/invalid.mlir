@@ -17,6 +17,16 @@ plan.kernel @no_compute_op(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
 
 // -----
 
+// Code that is yet to be written may read it.
+plan.kernel @unread(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
+  // expected-error @below {{expected only in a kernel with code}}
+  %b = ub.poison : tensor<1x2x?x64xf32>
+  %r = pbs.pool %b : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+
+// -----
+
 plan.kernel @pool(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> {
   %r = pbs.pool %a : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
   plan.return %r : tensor<1x2x?x64xf32>

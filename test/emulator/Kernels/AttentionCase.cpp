@@ -153,7 +153,8 @@ private:
     const Tensor *tensor = nullptr;
   };
 
-  /// In the order of the function in getFunction().
+  /// In the order of the function in getFunction(), without what attention does
+  /// not read.
   void makeBuffers() {
     auto add = [&](const Tensor &t) {
       buffers.push_back({t.address, {t.batch, t.heads, t.rows, t.dim}, &t});
@@ -162,9 +163,8 @@ private:
     add(k);
     add(v);
     if (c.list) {
-      buffers.push_back({positionAddress, {c.batch, c.kvHeads, c.keys}});
-      // Ranges of positions, which attention does not read.
-      buffers.push_back({0, {c.batch, c.kvHeads, keyBlocks(), 2}});
+      if (c.causal)
+        buffers.push_back({positionAddress, {c.batch, c.kvHeads, c.keys}});
       buffers.push_back(
           {listAddress, {c.batch, c.heads, queryBlocks(), words}});
     }

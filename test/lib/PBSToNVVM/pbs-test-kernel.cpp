@@ -129,6 +129,7 @@ static LogicalResult run() {
   if (kernelKind == "block-list") {
     kernel = mlir::pbs::buildBlockListFromIndices(builder, loc,
                                                   "block_list_from_indices",
+                                                  /*keyBlock=*/128,
                                                   /*isDependent=*/false);
   } else {
     llvm::errs() << "expected block-list or file, got " << kernelKind << "\n";

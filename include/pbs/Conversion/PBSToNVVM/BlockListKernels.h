@@ -26,6 +26,7 @@ enum class BlockListRole : unsigned {
   Count,     ///< i32 [B,Hq,Mb]
   Index,     ///< i32 [B,Hq,Mb,L]
   Query,     ///< [B,Hq,M,D], for its shape
+  Key,       ///< [B,Hk,N,D], for its shape
   Given,     ///< i32 [B,H,N], positions that the caller gave
   Positions, ///< i32 [B,H,N]
   Ranges,    ///< i32 [B,Hk,Nb,2], smallest and largest position of each block
@@ -39,12 +40,13 @@ enum class BlockListRole : unsigned {
 /// Nothing is read or written out of bounds whatever they are: wrong entries
 /// are ignored, and one of them goes to `Status`.
 KernelInfo buildBlockListFromIndices(OpBuilder &builder, Location loc,
-                                     StringRef name, bool isDependent);
+                                     StringRef name, int64_t keyBlock,
+                                     bool isDependent);
 
 /// Lists all blocks, with `causal` those that hold a key visible to the query
-/// block; a row is a query block of a head.
+/// block, which takes `Ranges`; a row is a query block of a head.
 KernelInfo buildFullBlockList(OpBuilder &builder, Location loc, StringRef name,
-                              int64_t queryBlock, bool causal,
+                              int64_t queryBlock, int64_t keyBlock, bool causal,
                               bool isDependent);
 
 /// Position range of each key block, from the given positions or, without

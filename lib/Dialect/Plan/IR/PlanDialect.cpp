@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/UB/IR/UBOps.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
 
 using namespace mlir;

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
@@ -291,10 +292,16 @@ LogicalResult KernelOp::verifyRegions() {
             pbs::UnpackBlockListOp, pbs::UnpackKVOp, pbs::UnpackPermutationOp>(
             op))
       continue;
+    if (isa<ub::PoisonOp>(op)) {
+      // Code that is yet to be written may read anything.
+      if (!getCodeAttr())
+        return op.emitOpError("expected only in a kernel with code");
+      continue;
+    }
     auto kernelOp = dyn_cast<pbs::KernelOpInterface>(op);
     if (!kernelOp)
-      return op.emitOpError("expected an op that becomes a kernel, or "
-                            "pbs.pack_* and pbs.unpack_*");
+      return op.emitOpError("expected an op that becomes a kernel, "
+                            "pbs.pack_* and pbs.unpack_*, or ub.poison");
     if (compute)
       return op.emitOpError("expected one op that becomes a kernel, got two");
     compute = kernelOp;

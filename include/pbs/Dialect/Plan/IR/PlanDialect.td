@@ -34,6 +34,7 @@ def Plan_Dialect : Dialect {
     and divisions by symbols are allowed. Maps are written inline, `()[s0, s1]
     -> (s0 * s1)`.
   }];
+  let dependentDialects = ["::mlir::ub::UBDialect"];
   let useDefaultAttributePrinterParser = 1;
   let extraClassDeclaration = [{
     void registerAttributes();

@@ -66,7 +66,9 @@ def Plan_KernelOp : Plan_FunctionOp<"kernel", [
     All buffers are the caller's, in the order arguments, results, scratch of
     the code. Results are written in full.
 
-    A target conversion adds `code`: `#plan.cpu_code` or `#plan.cuda_code`.
+    A target conversion adds `code`: `#plan.cpu_code` or `#plan.cuda_code`. In a
+    kernel with code, `ub.poison` stands for an input of the op that the code does
+    not read and that is no argument any more (`plan-drop-unread`).
 
     Example:
 
