@@ -296,6 +296,12 @@ Value KernelBuilder::ptx32(StringRef code, ValueRange operands) {
   return asmResults(code, constraints, i32, operands).front();
 }
 
+Value KernelBuilder::addCarry(Value a, Value b, Value sum) {
+  return ptx32("{\n.reg .b32 low;\nadd.cc.u32 low, $1, $2;\n"
+               "addc.u32 $0, $3, 0;\n}",
+               {a, b, sum});
+}
+
 Value KernelBuilder::globalTimer() {
   return asmResults("mov.u64 $0, %globaltimer;", "=l", i64, {}).front();
 }

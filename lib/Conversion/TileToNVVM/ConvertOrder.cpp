@@ -117,17 +117,20 @@ struct ConvertOrder : KernelPattern<OrderOp> {
                            Value keys, int64_t size, Value at, Value ofWarp,
                            int64_t parts, Value part) {
     Value key = b.load(b.gepBytes(keys, b.mul(at, 4)), b.i32, 4);
-    // other >= key is other > key - 1: no key is 0.
-    Value below = b.add(key, -1);
+    // other >= key is other > key - 1: no key is 0. The sum of a key and the
+    // complement of another carries if the first is larger, and ptxas adds two
+    // carries at once: one and a half instructions, a comparison takes three.
+    Value notBelow = b.xor_(b.add(key, -1), -1);
+    Value notKey = b.xor_(key, -1);
     auto vector = VectorType::get({4}, b.i32);
     constexpr int64_t kChains = 4;
     static_assert(kWarpThreads % kStep == 0);
-    Value zero = b.c32(0), one = b.c32(1);
+    Value zero = b.c32(0);
     Value mine = b.mul(part, kVector);
     // Independent sums: one warp of a scheduler is not enough to hide the
     // latency of a chain.
     auto count = [&](Value begin, Value end, ValueRange counts,
-                     function_ref<Value(Value)> getBound) {
+                     function_ref<Value(Value)> getComplement) {
       auto loop = scf::ForOp::create(
           rewriter, loc, begin, end, b.c32(kStep * parts), counts,
           [&](OpBuilder &, Location, Value i, ValueRange carried) {
@@ -138,10 +141,9 @@ struct ConvertOrder : KernelPattern<OrderOp> {
                  step += kVector * parts) {
               Value four = b.load(b.gepBytes(base, 4 * step), vector, 16);
               for (int64_t e = 0; e < kVector; ++e) {
-                Value comes = b.cmp(Cmp::ULT, getBound(b.add(i, step + e)),
-                                    b.extractElement(four, e));
                 Value &sum = sums[e % kChains];
-                sum = b.add(sum, b.select(comes, one, zero));
+                sum = b.addCarry(getComplement(b.add(i, step + e)),
+                                 b.extractElement(four, e), sum);
               }
             }
             scf::YieldOp::create(rewriter, loc, sums);
@@ -156,11 +158,11 @@ struct ConvertOrder : KernelPattern<OrderOp> {
     Value warpEnd = b.smin(b.add(warpBegin, own), end);
     Values counts(kChains, zero);
     ValueRange sums =
-        count(zero, warpBegin, counts, [&](Value) { return below; });
+        count(zero, warpBegin, counts, [&](Value) { return notBelow; });
     sums = count(warpBegin, warpEnd, sums, [&](Value other) {
-      return b.select(b.cmp(Cmp::GE, other, at), key, below);
+      return b.select(b.cmp(Cmp::GE, other, at), notKey, notBelow);
     });
-    sums = count(warpEnd, end, sums, [&](Value) { return key; });
+    sums = count(warpEnd, end, sums, [&](Value) { return notKey; });
     return b.add(b.add(sums[0], sums[1]), b.add(sums[2], sums[3]));
   }
 };

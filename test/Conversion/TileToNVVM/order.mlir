@@ -16,6 +16,8 @@
 // CHECK-NOT: llvm.icmp "sge"
 // CHECK: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
 // CHECK-COUNT-16: llvm.icmp "sge"
+// The first one counts for the second: the sum with its complement carries.
+// CHECK: add.cc.u32 low, $1, $2;{{.*}}addc.u32 $0, $3, 0;
 // CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
 // CHECK-NOT: !llvm.ptr<3> -> vector<4xi32>
 // CHECK-NOT: llvm.icmp "sge"

@@ -350,10 +350,43 @@ static void decodeMinMax(Decoder &d) {
   decodeBinary<Op>(d);
 }
 
+/// Additions that leave or add a carry (PTX ISA, "Extended-Precision Integer
+/// Arithmetic Instructions").
+template <bool adds, bool leaves>
+static void execCarry(Warp &w, const Inst &i, uint32_t m) {
+  const uint32_t *a = w.source(i.a, m), *b = w.source(i.b, m);
+  uint32_t carry = w.carry, next = 0;
+  forLanes<uint32_t>(w.destination(i.d, m), m, [&](unsigned l) {
+    uint64_t sum = uint64_t(getLane<uint32_t>(a, l)) + getLane<uint32_t>(b, l);
+    if (adds)
+      sum += carry >> l & 1;
+    next |= uint32_t(sum >> 32) << l;
+    return uint32_t(sum);
+  });
+  if (leaves)
+    w.carry = (carry & ~m) | next;
+}
+
+static void decodeCarry(Decoder &d, bool adds, bool leaves) {
+  Type type = d.takeType();
+  if (type != Type::U32 && type != Type::S32)
+    d.unknown();
+  d.inst.exec = !adds    ? execCarry<false, true>
+                : leaves ? execCarry<true, true>
+                         : execCarry<true, false>;
+  operands(d, type, type, 2);
+}
+
+static void decodeAddCarry(Decoder &d) {
+  decodeCarry(d, /*adds=*/true, /*leaves=*/d.take("cc"));
+}
+
 template <class Op, class Saturating>
 static void decodeAddSub(Decoder &d) {
   if (isFloat(d))
     return decodeFloatArithmetic(d);
+  if (std::is_same_v<Op, Add> && d.take("cc"))
+    return decodeCarry(d, /*adds=*/false, /*leaves=*/true);
   bool saturate = d.take("sat");
   Type type = d.takeType();
   if (saturate && type != Type::S32)
@@ -466,6 +499,7 @@ static void decodeShift(Decoder &d) {
 
 std::vector<Family> pbs::emu::integerFamilies() {
   return {{"add", decodeAddSub<Add, AddSaturating>},
+          {"addc", decodeAddCarry},
           {"sub", decodeAddSub<Sub, SubSaturating>},
           {"mul", decodeMul},
           {"mad", decodeMad},

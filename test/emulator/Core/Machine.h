@@ -71,6 +71,7 @@ public:
   unsigned index = 0;
   uint32_t alive = 0;             ///< lanes that have not exited
   uint32_t hasWaitedForGrids = 0; ///< lanes, of griddepcontrol.wait
+  uint32_t carry = 0;             ///< lanes, of add.cc
 
   // The register file.
   std::vector<uint32_t> words;

@@ -54,3 +54,11 @@ TEST(Numbers, LongIntegersRoundToDoubles) {
   EXPECT_EQ(convert("cvt.rp.f64.s64", above), 0xC3DFFFFFFFFFFFFEu);
   EXPECT_EQ(convert("cvt.rn.f64.s64", 5), 0x4014000000000000u);
 }
+
+TEST(Numbers, AdditionsCarry) {
+  auto out = valuesOf(R"(
+    mov.b32 %r1, 0xFFFFFFFF; mov.b32 %r2, 5;
+    add.cc.u32 %r3, %r1, 1; addc.u32 %r0, %r2, 0;
+    add.cc.u32 %r3, %r1, 0; addc.cc.u32 %r3, %r1, 1; addc.u32 %r0, %r0, 10;)");
+  EXPECT_EQ(out[0], 6u + 1 + 10);
+}

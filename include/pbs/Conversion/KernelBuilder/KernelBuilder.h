@@ -75,6 +75,8 @@ public:
   Value mul(Value a, Value b);
   Value mul(Value a, int64_t b);
   Value udiv(Value a, Value b);
+  /// `sum`, and 1 more if the unsigned sum of `a` and `b` has 33 bits.
+  Value addCarry(Value a, Value b, Value sum);
   Value and_(Value a, Value b);
   Value and_(Value a, int64_t b);
   Value or_(Value a, Value b);
