@@ -184,6 +184,40 @@ struct ConvertWrite : KernelPattern<WriteOp> {
   }
 };
 
+/// Columns of the four matrices that a warp moves at once (PTX ISA, ldmatrix
+/// and stmatrix, x4).
+constexpr int64_t kMatrixColumns = 16;
+
+/// Addresses of this warp's rows of a swizzled tile in shared memory for
+/// ldmatrix and stmatrix, x4: lane L gives that of row L % 8 of matrix L / 8.
+class MatrixAccess {
+public:
+  /// `base` is the first row of the warpgroup; boxes of columns are `boxBytes`
+  /// apart.
+  MatrixAccess(KernelBuilder &b, const KernelContext &kernel, Value base,
+               int64_t boxBytes)
+      : b(b), boxBytes(boxBytes) {
+    Value row = b.add(b.mul(kernel.wgWarp, kWarpRows), b.and_(kernel.lane, 15));
+    half = b.lshr(kernel.lane, 4);
+    rowAddress = b.add(base, b.mul(row, kSwizzleBytes));
+    swizzle = b.and_(row, 7);
+  }
+
+  /// The matrices of columns `c * kMatrixColumns` and following.
+  Value get(int64_t c) {
+    constexpr int64_t stepsPerBox = kSwizzleElements / kMatrixColumns;
+    Value chunk = b.xor_(b.add(half, c % stepsPerBox * 2), swizzle);
+    Value at =
+        b.add(b.add(rowAddress, b.mul(chunk, 16)), c / stepsPerBox * boxBytes);
+    return b.intToShared(at);
+  }
+
+private:
+  KernelBuilder &b;
+  int64_t boxBytes;
+  Value rowAddress, half, swizzle;
+};
+
 /// Registers -> this warpgroup's rows in shared memory, swizzled as the tensor
 /// map expects -> bulk copies, which clip at the ends of the tensor.
 struct ConvertStore : KernelPattern<StoreOp> {
@@ -205,19 +239,10 @@ struct ConvertStore : KernelPattern<StoreOp> {
     // them knows, the others learn it at the barrier.
     b.bulkWaitRead();
     b.barrier(barrier, kWarpgroupThreads);
-    // stmatrix x4: lane L gives the address of row L % 8 of matrix L / 8.
-    Value row = b.add(b.mul(kernel.wgWarp, kWarpRows), b.and_(kernel.lane, 15));
-    Value half = b.lshr(kernel.lane, 4);
-    Value rowAddress = b.add(base, b.mul(row, kSwizzleBytes));
-    Value swizzle = b.and_(row, 7);
-    constexpr int64_t stepsPerBox = kSwizzleElements / 16;
+    MatrixAccess access(b, kernel, base, boxBytes);
     Values source(adaptor.getSource());
-    for (int64_t c = 0; c < numColumns / 16; ++c) {
-      Value chunk = b.xor_(b.add(half, c % stepsPerBox * 2), swizzle);
-      Value at = b.add(b.add(rowAddress, b.mul(chunk, 16)),
-                       c / stepsPerBox * boxBytes);
-      b.stmatrix4(b.intToShared(at), ArrayRef<Value>(source).slice(4 * c, 4));
-    }
+    for (int64_t c = 0; c < numColumns / kMatrixColumns; ++c)
+      b.stmatrix4(access.get(c), ArrayRef<Value>(source).slice(4 * c, 4));
     b.fenceProxyAsync();
     b.barrier(barrier, kWarpgroupThreads);
 
@@ -282,18 +307,10 @@ struct ConvertLoadMatrix : KernelPattern<LoadMatrixOp> {
     int64_t boxBytes = type.getShape()[0] * kSwizzleBytes;
     Value base = b.add(b.add(adaptor.getSource()[0], adaptor.getSource()[1]),
                        b.mul(kernel.warpgroup, kWarpgroupRows * kSwizzleBytes));
-    Value row = b.add(b.mul(kernel.wgWarp, kWarpRows), b.and_(kernel.lane, 15));
-    Value half = b.lshr(kernel.lane, 4);
-    Value rowAddress = b.add(base, b.mul(row, kSwizzleBytes));
-    Value swizzle = b.and_(row, 7);
-    constexpr int64_t stepsPerBox = kSwizzleElements / 16;
+    MatrixAccess access(b, kernel, base, boxBytes);
     Values results;
-    for (int64_t c = 0; c < type.getShape()[1] / 16; ++c) {
-      Value chunk = b.xor_(b.add(half, c % stepsPerBox * 2), swizzle);
-      Value at = b.add(b.add(rowAddress, b.mul(chunk, 16)),
-                       c / stepsPerBox * boxBytes);
-      results.append(b.ldmatrix4(b.intToShared(at)));
-    }
+    for (int64_t c = 0; c < type.getShape()[1] / kMatrixColumns; ++c)
+      results.append(b.ldmatrix4(access.get(c)));
     rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
     return success();
   }

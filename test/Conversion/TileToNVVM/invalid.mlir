@@ -257,6 +257,18 @@ tile.func @swizzle_of_matrix() attributes {config = #one, shared_bytes = 0 : i64
 
 // -----
 
+tile.func @matrix_of_words(%q: !tile.global<?x32xf32>) {
+  %z = arith.constant 0 : i32
+  %t = tile.load %q[%z, %z] : !tile.global<?x32xf32>
+    -> !tile.buffer<64x32xf32, swizzle = 128>
+  // expected-error @+1 {{expected a tile of 16 bit in the layout #tile.acc like '!tile.buffer<64x32xf32, swizzle = 128>', got 'tensor<64x32xf32, #tile.acc>'}}
+  %r = tile.load_matrix %t : !tile.buffer<64x32xf32, swizzle = 128>
+    -> tensor<64x32xf32, #tile.acc>
+  tile.return
+}
+
+// -----
+
 #one = #tile.config<consumers = 1, specialize = false, stages = 1,
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
