@@ -58,38 +58,32 @@ ImportanceWriter::RowStats ImportanceWriter::readStats(Value batch,
   return {max, read(1)};
 }
 
-ImportanceWriter::Columns
-ImportanceWriter::writeColumns(const RowStats &rowStats, const ProxyTile &at) {
-  Type f32 = b.getF32Type();
-  RankedTensorType wide = b.wideColumn(kProxyRows, f32);
+Value ImportanceWriter::writeColumn(Value values, const ProxyTile &at) {
   RankedTensorType indices = b.wideColumn(kProxyRows, b.getI32Type());
-  RankedTensorType column = b.column(kProxyRows, f32);
-  Value numLeft = b.sub(proxy.numRows, at.first);
-  Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                       tile::IotaOp::create(b, indices),
-                                       b.splat(numLeft, indices));
-  Value zero = b.filled(wide, 0);
-  Value offset = proxy.writeOffset(rowStats.max);
+  Value exists =
+      b.compare(arith::CmpIPredicate::slt, tile::IotaOp::create(b, indices),
+                b.splat(b.sub(proxy.numRows, at.first), indices));
+  auto type = cast<RankedTensorType>(values.getType());
+  return tile::RelayoutOp::create(b, b.column(kProxyRows, b.getF32Type()),
+                                  b.select(exists, values, b.filled(type, 0)),
+                                  /*offset=*/IntegerAttr());
+}
+
+Value ImportanceWriter::writeFactor(const RowStats &rowStats,
+                                    const ProxyTile &at) {
   // One instruction, right to 1 in 2^23 (PTX ISA, rcp.approx).
   auto approximate =
       arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::afn);
-  Value factor =
-      arith::DivFOp::create(b, b.filled(wide, 1), rowStats.sum, approximate);
-  auto relayout = [&](Value value) -> Value {
-    Value masked = arith::SelectOp::create(b, exists, value, zero);
-    return tile::RelayoutOp::create(b, column, masked,
-                                    /*offset=*/IntegerAttr());
-  };
-  return {relayout(offset), relayout(factor)};
+  auto type = cast<RankedTensorType>(rowStats.sum.getType());
+  return writeColumn(
+      arith::DivFOp::create(b, b.filled(type, 1), rowStats.sum, approximate),
+      at);
 }
 
-Value ImportanceWriter::writeSum(Value product, const Columns &columns,
+Value ImportanceWriter::writeSum(Value powers, Value factor,
                                  const ProxyTile &at) {
   RankedTensorType type = proxy.scoreType;
-  Value factors = b.broadcast(columns.factor, type);
-  Value exponents = math::FmaOp::create(b, product, proxy.scales,
-                                        b.broadcast(columns.offset, type));
-  Value powers = math::Exp2Op::create(b, exponents);
+  Value factors = b.broadcast(factor, type);
   auto sum = [&](bool masks) -> Value {
     Value p;
     if (!masks) {
@@ -157,11 +151,17 @@ SmallVector<Value> ImportanceWriter::writeSums(Value batch, const ProxyTile &at,
     rows = loadRows(at.statsHead);
     getProduct(0);
   }
-  Columns columns = writeColumns(rowStats, at);
+  Value offset = writeColumn(proxy.writeOffset(rowStats.max), at), factor;
   SmallVector<Value> sums;
   for (size_t t = 0; t < keys.size(); ++t) {
     getProduct(t + 1);
-    sums.push_back(writeSum(products[t], columns, at));
+    Value exponents = math::FmaOp::create(b, products[t], proxy.scales,
+                                          b.broadcast(offset, proxy.scoreType));
+    // Factors have the registers of the offsets, and are on their way during
+    // the exponentials.
+    if (!factor)
+      factor = writeFactor(rowStats, at);
+    sums.push_back(writeSum(math::Exp2Op::create(b, exponents), factor, at));
   }
   return sums;
 }
@@ -178,22 +178,14 @@ SmallVector<Value> ImportanceWriter::write(Value batch, Value head,
         batch, kvHead, b.add(firstKey, b.i32(t * tileKeys)), tileKeys));
 
   Value count = b.mul(softmaxes, b.i32(proxyTiles));
-  RowStats firstStats = readStats(batch, getProxyTile(head, b.i32(0)));
   SmallVector<Value> inits(numTiles, b.filled(b.quad(tileKeys), 0));
-  inits.append({firstStats.max, firstStats.sum});
   auto loop = scf::ForOp::create(
       b, b.i32(0), count, b.i32(1), inits,
-      [&](OpBuilder &, Location, Value number, ValueRange carried) {
-        // Statistics of the next tile are on their way during this one.
-        Value next = b.min(b.add(number, b.i32(1)), b.sub(count, b.i32(1)));
-        RowStats nextStats = readStats(batch, getProxyTile(head, next));
-        SmallVector<Value> sums =
-            writeSums(batch, getProxyTile(head, number),
-                      {carried[numTiles], carried[numTiles + 1]});
-        for (auto [sum, total] :
-             llvm::zip_equal(sums, carried.take_front(numTiles)))
+      [&](OpBuilder &, Location, Value number, ValueRange totals) {
+        ProxyTile at = getProxyTile(head, number);
+        SmallVector<Value> sums = writeSums(batch, at, readStats(batch, at));
+        for (auto [sum, total] : llvm::zip_equal(sums, totals))
           sum = arith::AddFOp::create(b, total, sum);
-        sums.append({nextStats.max, nextStats.sum});
         scf::YieldOp::create(b, sums);
       });
 

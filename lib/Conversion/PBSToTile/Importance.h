@@ -28,11 +28,6 @@ public:
   ValueRange getKeys() const { return keys; }
 
 private:
-  struct Columns {
-    /// Offsets of exponents and factors, for each proxy row; 0 is the factor of
-    /// a row that does not exist.
-    Value offset, factor;
-  };
   /// The maximum and the sum of each proxy row of a tile.
   struct RowStats {
     Value max, sum;
@@ -43,9 +38,12 @@ private:
   };
   ProxyTile getProxyTile(Value head, Value number);
   RowStats readStats(Value batch, const ProxyTile &at);
-  Columns writeColumns(const RowStats &stats, const ProxyTile &at);
-  /// The sums of the probabilities of a product, a #tile.quad.
-  Value writeSum(Value product, const Columns &columns, const ProxyTile &at);
+  /// A value for each proxy row, 0 for those that do not exist, a #tile.col.
+  Value writeColumn(Value values, const ProxyTile &at);
+  /// The factors of the exponentials of each proxy row.
+  Value writeFactor(const RowStats &stats, const ProxyTile &at);
+  /// The sums of the probabilities of exponentials, a #tile.quad.
+  Value writeSum(Value powers, Value factor, const ProxyTile &at);
   Value writeProduct(Value keys, Value rows, Value sum);
   /// The sums of probabilities of each tile of keys, #tile.quad.
   SmallVector<Value> writeSums(Value batch, const ProxyTile &at,

@@ -325,13 +325,8 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
     int64_t releases = kernel.releasedByWarpgroups.contains(op)
                            ? kernel.config.getConsumers()
                            : kernel.config.getConsumerWarps();
-    // Threads read a row, one of each warp or warpgroup answers for all else.
-    if (ring.row)
-      releases = kernel.config.getConsumerWarps() * kWarpThreads;
     for (int64_t i = 0; i < ring.stages; ++i) {
-      // A warp writes a row, a thread all else.
-      b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i),
-                 ring.row ? kWarpThreads : 1);
+      b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i), 1);
       b.mbarInit(b.gepBytes(b.sharedBase(), ring.empty + kBarrierBytes * i),
                  releases);
     }
@@ -508,12 +503,12 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   }
 
   // What is before the split belongs to all warps, but only consumers have
-  // register tiles.
+  // register tiles over several warps.
   Block *entry = builder.getInsertionBlock();
   SmallVector<Operation *> tiles;
   for (Operation &op : llvm::make_early_inc_range(
            llvm::make_range(body.begin(), specialize->getIterator()))) {
-    if (llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>))
+    if (!isOfWarp(&op))
       tiles.push_back(&op);
     else
       op.moveBefore(entry, entry->end());

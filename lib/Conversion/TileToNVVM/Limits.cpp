@@ -150,15 +150,13 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 /// Ops that need to know the warpgroup of the thread. A row that each warp has
 /// as a whole does not.
 static bool isForConsumers(Operation *op) {
-  if (auto read = dyn_cast<ReadOp>(op))
-    return !isa<WideColAttr>(
-        cast<RankedTensorType>(read.getResult().getType()).getEncoding());
+  if (isa<IotaOp, ReadOp, ReduceOp, SplatOp>(op))
+    return !isOfWarp(op);
   return isa<AnyOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp, BarrierOp,
              CopierPushOp, CopierStopOp, DotAsyncOp, DotOp, DotWaitOp,
-             FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp, PackBitsOp, ReduceOp,
+             FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp, PackBitsOp,
              RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp, TurnPassOp,
-             TurnWaitOp, UnpackBitsOp, WriteOp, IotaOp, SplatOp, BroadcastOp>(
-      op);
+             TurnWaitOp, UnpackBitsOp, WriteOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {

@@ -482,6 +482,15 @@ PlacedRows tile::getPlacedRows(Value rows) {
   return placed;
 }
 
+bool tile::isOfWarp(Operation *op) {
+  auto isOfWarp = [](Type type) {
+    auto tile = dyn_cast<RankedTensorType>(type);
+    return !tile || isa_and_present<WideColAttr>(tile.getEncoding());
+  };
+  return llvm::all_of(op->getOperandTypes(), isOfWarp) &&
+         llvm::all_of(op->getResultTypes(), isOfWarp);
+}
+
 bool tile::arePlaced(Value rows, Operation *user) {
   OrderOp order = getPlacedRows(rows).order;
   if (!order)

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Products.h"
 #include "Rings.h"
 #include "SharedMemory.h"
 #include "Slice.h"
@@ -33,6 +34,8 @@ static constexpr int64_t kItemStages = 2;
 /// Registers of a thread that only loads, at least (24 spilled in a persistent
 /// kernel).
 static constexpr int64_t kProducerRegisters = 32;
+/// Bytes of operands that a thread holds at most: 32 registers.
+static constexpr int64_t kHeldBytes = 128;
 /// Elements of a row of a product that takes half as long as those of the
 /// longest heads.
 static constexpr int64_t kShortProduct = 64;
@@ -53,6 +56,10 @@ struct KernelFacts {
   bool hasShortProducts = false;
   /// Loops with such a chain are as long in one work item as in another.
   bool hasEvenItems = true;
+  /// Bytes of tiles that registers can hold for the products of a loop, and
+  /// whether tiles loaded outside of loops are used in another way, too.
+  int64_t heldBytes = 0;
+  bool hasOtherItemTiles = false;
   /// Rows of products and of what lies as they do.
   int64_t rows = 0;
   /// Bytes of tiles loaded in loops.
@@ -107,7 +114,14 @@ static KernelFacts getFacts(FuncOp func) {
       facts.hasShortLists |= !list.getSelected();
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
-      inLoop |= load->getParentOfType<scf::ForOp>() != nullptr;
+      bool isInLoop = load->getParentOfType<scf::ForOp>() != nullptr;
+      bool repeats = isRepeatedFirstOperand(load);
+      if (repeats)
+        facts.heldBytes += load.getResult().getType().getSizeInBytes();
+      facts.hasOtherItemTiles |=
+          !isInLoop &&
+          !(repeats && llvm::all_of(load->getUses(), isFirstOperand));
+      inLoop |= isInLoop;
       bytes = load.getResult().getType().getSizeInBytes();
     }
   });
@@ -205,9 +219,12 @@ private:
                       overlaps && facts.hasChain && facts.hasLists &&
                           (facts.hasShortLists || facts.hasShortProducts) &&
                           items == Schedule::Dynamic);
-    // Three warpgroups have no registers left for it.
-    bool holds = pick(holdOperands, overlaps && facts.hasChain &&
-                                        facts.hasLists && numConsumers <= 2);
+    // Attention with three warpgroups has no registers left for it.
+    int64_t room = kHeldBytes * kWarpgroupThreads * numConsumers;
+    bool canHold = facts.heldBytes > 0 && facts.heldBytes <= room;
+    bool gains =
+        !facts.hasChain || (overlaps && facts.hasLists && numConsumers <= 2);
+    bool holds = pick(holdOperands, canHold && gains);
     auto makeConfig = [&](int64_t slots, int64_t itemSlots, int64_t producer,
                           int64_t consumer) {
       return ConfigAttr::getChecked([&] { return func.emitOpError(); },
@@ -223,8 +240,10 @@ private:
       return getMostSharedBytes(func, makeConfig(slots, itemSlots, 0, 0));
     };
     // Where items follow each other, the next item's tile arrives while this
-    // one is in use. What arrives in loops comes first.
-    int64_t itemStages = divides && persistent ? kItemStages : 1;
+    // one is in use, unless it goes to registers at once. What arrives in loops
+    // comes first.
+    bool isHeld = holds && !facts.hasOtherItemTiles;
+    int64_t itemStages = divides && persistent && !isHeld ? kItemStages : 1;
     int64_t wanted = divides ? std::max<int64_t>(numStages, kLeastStages) : 1;
     if (getBytes(1, itemStages) > limit ||
         (getBytes(wanted, itemStages) > limit && getBytes(wanted, 1) <= limit))

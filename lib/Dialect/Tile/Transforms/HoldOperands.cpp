@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Config.h"
-#include "mlir/Interfaces/LoopLikeInterface.h"
+#include "Products.h"
 #include "pbs/Dialect/Tile/IR/Tile.h"
 #include "pbs/Dialect/Tile/Transforms/Passes.h"
 
@@ -17,22 +17,6 @@ namespace mlir::tile {
 
 using namespace mlir;
 using namespace mlir::tile;
-
-/// Whether the use is the first operand of a product.
-static bool isFirstOperand(OpOperand &use) {
-  Value tile = use.get();
-  if (auto dot = dyn_cast<DotOp>(use.getOwner()))
-    return dot.getA() == tile && dot.getB() != tile;
-  if (auto dot = dyn_cast<DotAsyncOp>(use.getOwner()))
-    return dot.getA() == tile && dot.getB() != tile;
-  return false;
-}
-
-/// Whether a loop repeats the use, but not the load.
-static bool isInLoop(OpOperand &use, LoadOp load) {
-  auto loop = use.getOwner()->getParentOfType<LoopLikeOpInterface>();
-  return loop && !loop->isAncestor(load);
-}
 
 namespace {
 struct HoldOperandsPass final
@@ -45,17 +29,8 @@ struct HoldOperandsPass final
     if (!config->getHoldOperands())
       return;
     func.walk([&](LoadOp load) {
-      auto repeats = [&](OpOperand &use) {
-        return isFirstOperand(use) && isInLoop(use, load);
-      };
-      if (!llvm::any_of(load->getUses(), repeats))
+      if (!isRepeatedFirstOperand(load))
         return;
-      if (!llvm::all_of(load->getUses(), isFirstOperand)) {
-        load.emitRemark() << "stays in shared memory: not all uses of the tile "
-                             "are first operands of products";
-        ++numRefused;
-        return;
-      }
       BufferType tile = load.getResult().getType();
       OpBuilder builder(load->getContext());
       builder.setInsertionPointAfter(load);
@@ -63,8 +38,13 @@ struct HoldOperandsPass final
                                         AccAttr::get(builder.getContext()));
       auto held =
           LoadMatrixOp::create(builder, load.getLoc(), type, load.getResult());
-      load.getResult().replaceAllUsesExcept(held, held);
+      load.getResult().replaceUsesWithIf(held, isFirstOperand);
       ++numHeld;
+      if (load->hasOneUse())
+        return;
+      load.emitRemark() << "stays in shared memory, too: not all uses of the "
+                           "tile are first operands of products";
+      ++numKept;
     });
   }
 };

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Products.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 using namespace mlir::tile;
@@ -18,4 +19,20 @@ void tile::countPending(Block &block) {
       later += isa<DotAsyncOp>(op);
     wait.setPending(later);
   }
+}
+
+bool tile::isFirstOperand(OpOperand &use) {
+  Value tile = use.get();
+  if (auto dot = dyn_cast<DotOp>(use.getOwner()))
+    return dot.getA() == tile && dot.getB() != tile;
+  if (auto dot = dyn_cast<DotAsyncOp>(use.getOwner()))
+    return dot.getA() == tile && dot.getB() != tile;
+  return false;
+}
+
+bool tile::isRepeatedFirstOperand(LoadOp load) {
+  return llvm::any_of(load->getUses(), [&](OpOperand &use) {
+    auto loop = use.getOwner()->getParentOfType<LoopLikeOpInterface>();
+    return isFirstOperand(use) && loop && !loop->isAncestor(load);
+  });
 }

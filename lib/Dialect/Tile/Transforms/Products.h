@@ -16,6 +16,13 @@ namespace mlir::tile {
 /// the one it waits for.
 void countPending(Block &block);
 
+/// Whether the use is the first operand of a product, which registers can hold.
+bool isFirstOperand(OpOperand &use);
+
+/// Whether a loop, before which the tile is loaded, repeats products with the
+/// tile as their first operand.
+bool isRepeatedFirstOperand(LoadOp load);
+
 } // namespace mlir::tile
 
 #endif // PBS_LIB_DIALECT_TILE_TRANSFORMS_PRODUCTS_H

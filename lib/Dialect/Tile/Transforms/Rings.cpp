@@ -118,28 +118,32 @@ static bool canProduce(Operation *op) {
   if (isProducerOnly(op) || isa<scf::ForOp, scf::IfOp>(op))
     return true;
   return op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
-         llvm::none_of(op->getOperandTypes(), llvm::IsaPred<RankedTensorType>);
+         (isOfWarp(op) || isa<ReadOp>(op));
 }
 
 ReadOp tile::getReadOfRow(RelayoutOp exchange) {
   auto items = exchange->getParentOfType<ForEachOp>();
-  auto read = exchange.getSource().getDefiningOp<ReadOp>();
-  if (!items || !read || !read->hasOneUse() ||
-      read->getParentOfType<ForEachOp>() != items)
-    return {};
-  auto from = cast<RankedTensorType>(read.getResult().getType());
+  auto from = cast<RankedTensorType>(exchange.getSource().getType());
   auto to = cast<RankedTensorType>(exchange.getResult().getType());
-  if (!isa<LaneAttr>(from.getEncoding()) || !isa<ColAttr>(to.getEncoding()) ||
+  if (!items || !isa<ColAttr>(to.getEncoding()) ||
       from.getElementTypeBitWidth() != kScalarBytes * 8 ||
       from.getNumElements() % kWarpThreads != 0)
+    return {};
+  // What is read over the threads of a warpgroup is read anew by a warp.
+  auto read = exchange.getSource().getDefiningOp<ReadOp>();
+  if (isa<LaneAttr>(from.getEncoding()) && (!read || !read->hasOneUse()))
     return {};
   Slice slice(
       items.getBody(), [&](Operation *op) { return op == exchange; },
       [](Operation *) { return false; });
   WalkResult result = items.walk([&](Operation *op) {
-    bool known = op == items || op == exchange || op == read ||
-                 !slice.contains(op) || canProduce(op);
-    return known ? WalkResult::advance() : WalkResult::interrupt();
+    if (op == items || op == exchange || !slice.contains(op))
+      return WalkResult::advance();
+    if (!canProduce(op))
+      return WalkResult::interrupt();
+    if (auto first = dyn_cast<ReadOp>(op); first && !read)
+      read = first;
+    return WalkResult::advance();
   });
   return result.wasInterrupted() ? ReadOp() : read;
 }

@@ -30,9 +30,10 @@ Operation *getLastUser(Operation *definition, Value tile);
 /// two are in use at the same time. The number tells such apart.
 using RingKey = std::pair<std::pair<Value, Type>, unsigned>;
 
-/// The read of a row that a producer can do for the consumers, to which it goes
-/// through a ring in place of the exchange: nothing else uses what is read, and
-/// only scalars that the producer can compute decide where and whether it is
+/// A read of a row that a producer can do for the consumers, to which it goes
+/// through a ring in place of the exchange: of what is exchanged, which nothing
+/// else uses, or of what it is computed from where each warp has all of it.
+/// Only scalars that the producer can compute decide where and whether it is
 /// read. Null for other exchanges, and where items are scheduled.
 ReadOp getReadOfRow(RelayoutOp exchange);
 

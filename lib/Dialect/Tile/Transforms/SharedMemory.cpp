@@ -55,6 +55,11 @@ int64_t tile::getRingStages(bool isInLoop, ConfigAttr config) {
   return isInLoop ? config.getStages() : config.getItemStages();
 }
 
+int64_t tile::getRowStages(bool isInLoop, ConfigAttr config) {
+  // Two kinds of rows may come from one tensor and share the ring.
+  return 2 * getRingStages(isInLoop, config);
+}
+
 bool tile::isProducerOnly(Operation *op) {
   if (isa<BitListOp, FindSequenceOp>(op))
     return true;
@@ -126,7 +131,7 @@ int64_t tile::getMostSharedBytes(FuncOp func, ConfigAttr config) {
     });
   for (const auto &[key, isInLoop] : rows)
     control +=
-        getRingControlBytes(getRingStages(isInLoop, config), /*scalars=*/0,
+        getRingControlBytes(getRowStages(isInLoop, config), /*scalars=*/0,
                             cast<RankedTensorType>(key.second).getNumElements(),
                             /*clearsRows=*/false);
   llvm::SmallDenseSet<std::pair<Value, Value>> copiers;

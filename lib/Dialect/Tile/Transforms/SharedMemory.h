@@ -40,6 +40,9 @@ int64_t placeRegions(MutableArrayRef<SharedRegion> regions);
 /// before it.
 int64_t getRingStages(bool isInLoop, ConfigAttr config);
 
+/// Slots of a ring of rows, which are small beside tiles.
+int64_t getRowStages(bool isInLoop, ConfigAttr config);
+
 /// Whether only the side that loads can run an op: lists and offsets in global
 /// memory are walked once, by the warp that loads.
 bool isProducerOnly(Operation *op);

@@ -169,7 +169,7 @@ void Specializer::createRings() {
   for (auto &[key, plan] : rowPlans)
     plan.ring = RingCreateOp::create(
         builder, func.getLoc(),
-        RingType::get(func.getContext(), getRingStages(plan.isInLoop, config),
+        RingType::get(func.getContext(), getRowStages(plan.isInLoop, config),
                       {key.second}));
 }
 
@@ -243,7 +243,8 @@ void Specializer::makeProducer(const Slice &slice, Block *block) {
   builder.setInsertionPoint(block->getTerminator());
   llvm::DenseSet<Operation *> reads;
   for (auto [exchange, read] : rows)
-    reads.insert(read);
+    if (read.getResult() == exchange->getOperand(0))
+      reads.insert(read);
   cloneItems(slice, [&](Operation *op, OpBuilder &inner, IRMapping &mapping) {
     if (reads.contains(op)) {
       mapping.map(op->getResult(0),

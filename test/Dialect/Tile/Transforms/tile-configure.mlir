@@ -6,8 +6,8 @@
 // Lists say how long the loops of an item are, so items overlap, unless a selection
 // has made the lists, which are long then.
 // RUN: sed 's/%%full, %%end$/%%full, %%end {selected}/' %S/../Inputs/attention.mlir | pbs-opt -pass-pipeline='builtin.module(tile.func(tile-configure))' 2>/dev/null | FileCheck %s --check-prefix=SELECTED
-// SELECTED: config = #tile.config<{{.*}}, itemStages = 2, holdOperands = true>
-// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, itemStages = 2, overlapItems = true, holdOperands = true>
+// SELECTED: config = #tile.config<{{.*}}, consumerRegisters = 232, holdOperands = true>
+// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, overlapItems = true, holdOperands = true>
 // OPTIONS: config = #tile.config<consumers = 2, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = static, producerRegisters = 40, consumerRegisters = 232, itemStages = 2>
 // REMARK: remark: schedule #tile.config<{{.*}}>: products of 128 rows, 65536 bytes of tiles in loops
 

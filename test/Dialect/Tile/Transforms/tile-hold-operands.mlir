@@ -4,7 +4,7 @@
 
 // The slot of the queries is free before the first product.
 // CHECK: } consumer {
-// CHECK: %[[Q:.*]]:3 = tile.ring_wait %{{.*}} : <2, !tile.buffer<128x128xbf16, swizzle = 128>, i32, i32>
+// CHECK: %[[Q:.*]]:3 = tile.ring_wait %{{.*}} : <1, !tile.buffer<128x128xbf16, swizzle = 128>, i32, i32>
 // CHECK: %[[HELD:.*]] = tile.load_matrix %[[Q]]#0
 // CHECK-NEXT: tile.ring_release
 // CHECK: tile.dot_async %[[HELD]], %{{.*}} {transpose_b}
@@ -48,16 +48,20 @@ tile.func @once(%x: !g, %y: !g, %o: !tile.global<?x64xf32>)
 !b = !tile.buffer<64x64xbf16, swizzle = 128>
 !s = tensor<64x64xf32, #tile.acc>
 
-// The second operand of a product lies in shared memory.
+// The second operand of a product lies in shared memory, the first need not.
 // SMALL-LABEL: tile.func @both_operands
-// SMALL-NOT: tile.load_matrix
+// SMALL: %[[A:.*]] = tile.load %arg0
+// SMALL-NEXT: %[[HELD:.*]] = tile.load_matrix %[[A]]
+// SMALL: scf.for
+// SMALL: tile.dot %[[A]], %[[A]] acc
+// SMALL: tile.dot %[[HELD]], %{{.*}} acc
 tile.func @both_operands(%x: !g, %y: !g, %o: !tile.global<?x64xf32>)
     attributes {config = #on} {
   %z = arith.constant 0 : i32
   %c64 = arith.constant 64 : i32
   %n = tile.dim %x, 0 : !g
   %zero = arith.constant dense<0.0> : !s
-  // expected-remark @+1 {{stays in shared memory: not all uses of the tile are first operands of products}}
+  // expected-remark @+1 {{stays in shared memory, too: not all uses of the tile are first operands of products}}
   %a = tile.load %x[%z, %z] : !g -> !b
   %sum = scf.for %i = %z to %n step %c64 iter_args(%acc = %zero) -> (!s) : i32 {
     %s = tile.dot %a, %a acc(%acc : !s) {transpose_b} : !b, !b -> !s

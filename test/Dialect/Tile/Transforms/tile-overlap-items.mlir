@@ -11,7 +11,7 @@
 // The producer finds the next item before it loads the last values of this one.
 // CHECK-LABEL: tile.func @attention
 // CHECK: %[[ITEM:.*]] = tile.ring_create : <2, i32, i32, i32>
-// CHECK: %[[QUERY:.*]] = tile.ring_create : <2, {{.*}}, i32, i32>
+// CHECK: %[[QUERY:.*]] = tile.ring_create : <1, {{.*}}, i32, i32>
 // CHECK: %[[KEY:.*]] = tile.ring_create : <2, !tile.buffer<{{[^>]*}}>>
 // CHECK: %[[VALUE:.*]] = tile.ring_create : <2, !tile.buffer<{{[^>]*}}>>
 // CHECK: tile.warp_specialize producer {
@@ -69,7 +69,7 @@
 // CHECK-NOT: tile.dot
 
 // Queries that registers hold are there before the turn begins.
-// HELD: %[[QUERY:.*]] = tile.ring_create : <2, !tile.buffer<{{[^>]*}}>, i32, i32>
+// HELD: %[[QUERY:.*]] = tile.ring_create : <1, !tile.buffer<{{[^>]*}}>, i32, i32>
 // HELD: } consumer {
 // HELD: scf.while
 // HELD: scf.condition

@@ -211,7 +211,7 @@ tile.func @no_configuration() {
 // CHECK-LABEL: tile.func @row
 // CHECK-SAME: (%[[A:.*]]: {{.*}}, %[[P:.*]]: {{[^,]*}}, %{{.*}}: {{[^,]*}}, %{{.*}}:
 // CHECK: tile.ring_create : <2, !tile.buffer<64x64xbf16, swizzle = 128>>
-// CHECK: %[[ROWS:.*]] = tile.ring_create : <2, tensor<64xi32, #tile.col>>
+// CHECK: %[[ROWS:.*]] = tile.ring_create : <4, tensor<64xi32, #tile.col>>
 // CHECK: tile.warp_specialize producer {
 // CHECK: tile.list_next
 // CHECK: scf.if
@@ -221,7 +221,7 @@ tile.func @no_configuration() {
 // CHECK-NOT: tile.read
 // CHECK: tile.dot
 // CHECK: scf.if
-// CHECK-NEXT: %[[ROW:.*]] = tile.ring_wait %[[ROWS]] : <2, tensor<64xi32, #tile.col>>
+// CHECK-NEXT: %[[ROW:.*]] = tile.ring_wait %[[ROWS]] : <4, tensor<64xi32, #tile.col>>
 // CHECK-NEXT: tile.ring_release %[[ROWS]]
 // CHECK-NEXT: tile.broadcast %[[ROW]]
 tile.func @row(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %bits: !tile.global<?x?xi32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
@@ -251,6 +251,56 @@ tile.func @row(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %bits: !til
         scf.yield %d : !s
       }
       scf.yield %e, %next : !s, !tile.cursor
+    }
+    tile.write %r, %o[%z, %c0] : !s, !tile.global<?x64xf32>
+  }
+  tile.return
+}
+
+// -----
+
+!t = !tile.buffer<64x64xbf16, swizzle = 128>
+!s = tensor<64x64xf32, #tile.acc>
+!lane = tensor<64xf32, #tile.lane>
+!wide = tensor<64xf32, #tile.wide_col>
+!col = tensor<64xf32, #tile.col>
+#divided = #tile.config<consumers = 1, specialize = true, stages = 2, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0>
+
+// So does a row that the producer's warp can compute, from what it reads and from
+// scalars; what a warpgroup computes is exchanged by consumers.
+// CHECK-LABEL: tile.func @computed_row
+// CHECK-SAME: (%{{[a-z0-9]*}}: {{[^,]*}}, %[[P:[a-z0-9]*]]:
+// CHECK: %[[ROWS:.*]] = tile.ring_create : <4, tensor<64xf32, #tile.col>>
+// CHECK: tile.warp_specialize producer {
+// CHECK: %[[READ:.*]] = tile.read %[[P]][%{{.*}}] : {{.*}} -> tensor<64xf32, #tile.wide_col>
+// CHECK: %[[NEGATED:.*]] = arith.negf %[[READ]]
+// CHECK: tile.ring_push %[[ROWS]] row(%[[NEGATED]] : tensor<64xf32, #tile.wide_col>)
+// CHECK: } consumer {
+// CHECK-NOT: arith.negf
+// CHECK: tile.ring_wait %[[ROWS]] : <4, tensor<64xf32, #tile.col>>
+// CHECK: tile.read %[[P]]
+// CHECK: %[[MINE:.*]] = math.absf
+// CHECK: tile.relayout %[[MINE]]
+tile.func @computed_row(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xf32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %zero = arith.constant dense<0.0> : !s
+  tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
+    %r = scf.for %j = %c0 to %c64 step %c1 iter_args(%sum = %zero) -> (!s) : i32 {
+      %t = tile.load %a[%j, %c0] : !tile.global<?x64xbf16> -> !t
+      %d = tile.dot %t, %t {transpose_b} : !t, !t -> !s
+      %u = tile.read %p[%j] : !tile.global<?xf32> -> !wide
+      %n = arith.negf %u : !wide
+      %v = tile.relayout %n : !wide to !col
+      %w = tile.broadcast %v : !col to !s
+      %e = arith.mulf %d, %w : !s
+      %l = tile.read %p[%j] : !tile.global<?xf32> -> !lane
+      %m = math.absf %l : !lane
+      %mine = tile.relayout %m : !lane to !col
+      %b = tile.broadcast %mine : !col to !s
+      %f = arith.addf %e, %b : !s
+      scf.yield %f : !s
     }
     tile.write %r, %o[%z, %c0] : !s, !tile.global<?x64xf32>
   }

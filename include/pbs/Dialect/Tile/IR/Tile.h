@@ -83,6 +83,10 @@ struct PlacedRows {
 PlacedRows getPlacedRows(Value rows);
 /// Whether they are still there when `user` reads them.
 bool arePlaced(Value rows, Operation *user);
+
+/// Whether a warp has all of the tiles that `op` takes and gives, so that it
+/// needs to know no more of itself than its lanes.
+bool isOfWarp(Operation *op);
 } // namespace mlir::tile
 
 #endif // PBS_DIALECT_TILE_IR_TILE_H

@@ -37,6 +37,9 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
       how long loops are, since it gains where they are short: 1 to 4 % of rows of 28 to 5
       blocks of 128 keys, and costs 1 % of rows of 50. With rows of 64 elements in a
       product it gains 2 to 4 %, for all lists.
+    - `hold-operands`: where products do not depend on each other, and where they do
+      if a list says how long loops are and at most two warpgroups compute; as far as a
+      thread needs 32 registers for it at most. Dense attention loses 2 to 5 %.
     - registers: at least 32 for a thread that loads, the rest for those that
       compute, as far as it can be divided among them.
 
@@ -220,13 +223,14 @@ def HoldOperandsPass : Pass<"tile-hold-operands", "::mlir::tile::FuncOp"> {
   let summary = "Hold operands of products in registers";
   let description = [{
     With `holdOperands` in the configuration: a tile that is loaded outside of a loop
-    and is the first operand of products in it, and used for nothing else, is read into
-    registers once, where it is loaded (`tile.load_matrix`). Each product then reads one
-    tile of shared memory rather than two, and the slot of the tile is free before the
-    loop. A thread needs a register for each 256 elements. In attention that is the
-    tile of queries. The results are the same bits.
+    and is the first operand of products in it is read into registers once, where it is
+    loaded (`tile.load_matrix`). Each product then reads one tile of shared memory
+    rather than two, and, if the tile has no other uses, its slot is free before the
+    loop. A thread needs a register for each 256 elements of a tile for 128 threads. In
+    attention that is the tile of queries, in importance that of keys. The results are
+    the same bits.
 
-    A tile that is used in another way, too, stays where it is (remark).
+    A tile that is used in another way, too, stays in shared memory as well (remark).
 
     Example:
 
@@ -261,8 +265,8 @@ def HoldOperandsPass : Pass<"tile-hold-operands", "::mlir::tile::FuncOp"> {
   }];
   let statistics = [
     Statistic<"numHeld", "num-held", "Number of tiles that registers hold">,
-    Statistic<"numRefused", "num-refused",
-              "Number of tiles of which not all uses are first operands">
+    Statistic<"numKept", "num-kept",
+              "Number of those that stay in shared memory, too">
   ];
 }
 
@@ -278,11 +282,12 @@ def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
     with the tile that is loaded next. A row that is read for an exchange between
     consumers (`tile.read` in `#tile.lane`, `tile.relayout` to `#tile.col`) is
     read by the producer instead, if it knows what, and goes through a ring of
-    its own: consumers need neither the memory nor a barrier then. Without
+    its own: consumers need neither the memory nor a barrier then. So is one that is
+    computed from such reads in `#tile.wide_col`: one warp computes it, not each. Without
     `specialize`, the push stands before the wait.
 
     Rings of loads in loops have `stages` slots; other rings two, if the block
-    goes from item to item.
+    goes from item to item; rings of rows have twice as many.
 
     A `tile.copy_rows` becomes a request to a `tile.copier`, a warp for all copies
     between the same two tensors; without `specialize`, a `tile.gather` and a
@@ -321,7 +326,7 @@ def WarpSpecializePass : Pass<"tile-warp-specialize", "::mlir::tile::FuncOp"> {
     Statistic<"numCrossing", "num-crossing",
               "Number of scalars that pass from the producer to consumers">,
     Statistic<"numRows", "num-rows",
-              "Number of exchanges of rows that the producer reads instead">
+              "Number of exchanges of rows that the producer makes instead">
   ];
 }
 
