@@ -75,11 +75,15 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
         b.store(value, b.gepBytes(mine, kScalarBytes * at.offset),
                 kScalarBytes);
       }
-      // One lane answers for what all have written.
-      b.syncWarp();
+      // Each lane arrives for what it has written; one of them in the place of
+      // a tile's copy.
+      b.mbarArriveIf(slot.full(), op.getSource()
+                                      ? b.xor_(kernel.elected, b.c1(true))
+                                      : b.c1(true));
     }
     if (!op.getSource()) {
-      b.mbarArriveIf(slot.full(), kernel.elected);
+      if (!op.getRow())
+        b.mbarArriveIf(slot.full(), kernel.elected);
       rewriter.eraseOp(op);
       return success();
     }
@@ -196,8 +200,11 @@ struct ConvertRingRelease : KernelPattern<RingReleaseOp> {
     Slot slot(b, op.getRing(), adaptor.getStep().front());
     if (kernel.releasedByWarpgroups.contains(op.getRing().getDefiningOp())) {
       b.mbarArriveIf(slot.empty(), kernel.signals);
+    } else if (slot.layout.row) {
+      // Each for what it has read.
+      b.mbarArriveIf(slot.empty(), b.c1(true));
     } else {
-      // All lanes have read the scalars, the row, or the tile.
+      // All lanes have read the scalars, or the tile.
       b.syncWarp();
       b.mbarArriveIf(slot.empty(), b.cmp(Cmp::EQ, kernel.lane, 0));
     }

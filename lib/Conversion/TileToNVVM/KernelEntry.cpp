@@ -325,8 +325,15 @@ static void emitInit(KernelBuilder &b, KernelContext &kernel,
     int64_t releases = kernel.releasedByWarpgroups.contains(op)
                            ? kernel.config.getConsumers()
                            : kernel.config.getConsumerWarps();
+    // Threads read a row, one of each warp or warpgroup answers for all else.
+    // With a row it could, too, by the rules of memory, but not by those of
+    // compute-sanitizer's racecheck.
+    if (ring.row)
+      releases = kernel.config.getConsumerWarps() * kWarpThreads;
     for (int64_t i = 0; i < ring.stages; ++i) {
-      b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i), 1);
+      // A warp writes a row, a thread all else.
+      b.mbarInit(b.gepBytes(b.sharedBase(), ring.full + kBarrierBytes * i),
+                 ring.row ? kWarpThreads : 1);
       b.mbarInit(b.gepBytes(b.sharedBase(), ring.empty + kBarrierBytes * i),
                  releases);
     }

@@ -253,7 +253,7 @@ tile.func @cleared(%keys: !q) attributes {config = #two} {
 
 // A row: each lane of the warp that pushes writes some elements, and one of them
 // arrives when all have. Consumers read their columns by pairs and then release the
-// slot, a lane for each warp. No barrier of a warpgroup.
+// slot, each warp for itself. No barrier of a warpgroup.
 #two = #tile.config<consumers = 2, specialize = true, stages = 2,
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
@@ -262,23 +262,22 @@ tile.func @cleared(%keys: !q) attributes {config = #two} {
 // CHECK-LABEL: llvm.func @row
 // Two slots of barriers, 256 bytes of a row and 4 of a scalar.
 // CHECK-SAME: shared = 552
-// CHECK-DAG: %[[C8:.*]] = llvm.mlir.constant(8 : i32)
-// CHECK-DAG: %[[C1:.*]] = llvm.mlir.constant(1 : i32)
-// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C1]]
-// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C8]]
+// CHECK-DAG: %[[C256:.*]] = llvm.mlir.constant(256 : i32)
+// CHECK-DAG: %[[C32:.*]] = llvm.mlir.constant(32 : i32)
+// Each lane of the warp that writes a row arrives, and each thread that reads it.
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C32]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[C256]]
 // CHECK: ld.global.nc.b32
 // CHECK: ld.global.nc.b32
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK: st.volatile.shared.b32
 // CHECK-COUNT-2: llvm.store {{.*}}!llvm.ptr<3>
-// CHECK: nvvm.bar.warp.sync
-// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];" ro(%{{[0-9]+}} : !llvm.ptr<3>), predicate
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];" ro(%{{[0-9]+}} : !llvm.ptr<3>){{$}}
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK-NOT: nvvm.barrier
 // CHECK-COUNT-8: llvm.load {{.*}} -> vector<2xi32>
 // CHECK-NOT: nvvm.barrier
-// CHECK: nvvm.bar.warp.sync
-// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];" ro(%{{[0-9]+}} : !llvm.ptr<3>), predicate
+// CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];" ro(%{{[0-9]+}} : !llvm.ptr<3>){{$}}
 tile.func @row(%p: !tile.global<?xi32>, %o: !tile.global<?xi32>) attributes {config = #two} {
   %ring = tile.ring_create : !ring
   tile.warp_specialize producer {
