@@ -12,6 +12,11 @@
 
 namespace mlir::tile {
 
+/// The type of a register tile.
+inline RankedTensorType getTensor(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
 /// The layout of a register tile fits its shape.
 LogicalResult verifyLayout(Operation *op, RankedTensorType type);
 

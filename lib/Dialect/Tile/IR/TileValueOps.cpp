@@ -99,8 +99,13 @@ static LogicalResult verifyAccess(Operation *op, RankedTensorType tile,
   return verifyIndices(op, global, numIndices, rank);
 }
 
-static RankedTensorType getTensor(Value value) {
-  return cast<RankedTensorType>(value.getType());
+bool tile::isOfWarp(Operation *op) {
+  auto isOfWarp = [](Type type) {
+    auto tile = dyn_cast<RankedTensorType>(type);
+    return !tile || isa_and_present<WideColAttr>(tile.getEncoding());
+  };
+  return llvm::all_of(op->getOperandTypes(), isOfWarp) &&
+         llvm::all_of(op->getResultTypes(), isOfWarp);
 }
 
 /// Result `to` has the element type of `from`, and the layouts are a pair that
@@ -178,14 +183,6 @@ LogicalResult DotOp::verify() {
 // Global memory
 //===----------------------------------------------------------------------===//
 
-LogicalResult BitListOp::verify() {
-  if (!getSource().getType().getElementType().isInteger(32))
-    return emitOpError() << "expected words of i32, got "
-                         << getSource().getType();
-  return verifyIndices(*this, getSource().getType(), getIndices().size(),
-                       getSource().getType().getShape().size() - 1);
-}
-
 LogicalResult DimOp::verify() {
   int64_t rank = getSource().getType().getShape().size();
   int64_t dim = getDim();
@@ -212,18 +209,6 @@ LogicalResult tile::verifyLoad(Operation *op, GlobalType source,
     return op->emitOpError()
            << "expected a source of at least two dimensions, got " << source;
   return verifyIndices(op, source, numIndices, source.getShape().size());
-}
-
-LogicalResult FindSequenceOp::verify() {
-  for (GlobalType type :
-       {getQueryOffsets().getType(), getKeyOffsets().getType()})
-    if (!type.getElementType().isInteger(32) || type.getRank() != 1)
-      return emitOpError() << "expected offsets of one dimension of i32, got "
-                           << type;
-  if (static_cast<int64_t>(getRows()) <= 0)
-    return emitOpError() << "expected rows in a block, got "
-                         << static_cast<int64_t>(getRows());
-  return success();
 }
 
 LogicalResult LoadOp::verify() {
@@ -371,60 +356,6 @@ LogicalResult GatherOp::verify() {
                        source.getRank() - 2);
 }
 
-/// Rows of four words.
-static bool isWords(RankedTensorType type) {
-  return isa_and_present<QuadAttr, WideAttr>(type.getEncoding()) &&
-         type.getElementType().isInteger(32) && type.getShape()[1] == 4;
-}
-
-LogicalResult FirstBitsOp::verify() {
-  RankedTensorType bits = getTensor(getBits()), count = getTensor(getCount());
-  if (failed(verifyLayout(*this, bits)) || failed(verifyLayout(*this, count)))
-    return failure();
-  bool areRows = isa<WideAttr>(bits.getEncoding())
-                     ? isa<WideRowAttr>(count.getEncoding())
-                     : isa<RowAttr>(count.getEncoding());
-  if (!isWords(bits) || !areRows || !count.getElementType().isInteger(32) ||
-      bits.getShape()[0] != count.getShape()[0])
-    return emitOpError()
-           << "expected four columns of i32 in the layout #tile.quad with "
-              "#tile.row, or #tile.wide with #tile.wide_row, of the same rows, "
-              "got "
-           << bits << " and " << count;
-  return success();
-}
-
-LogicalResult PackBitsOp::verify() {
-  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
-  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
-    return failure();
-  bool areLayouts =
-      isa<WideAttr>(from.getEncoding())
-          ? isa<WideAttr>(to.getEncoding())
-          : isa<AccAttr>(from.getEncoding()) && isa<QuadAttr>(to.getEncoding());
-  if (!areLayouts || !from.getElementType().isInteger(1) ||
-      from.getShape()[1] != 128 || !isWords(to) ||
-      from.getShape()[0] != to.getShape()[0])
-    return emitOpError()
-           << "expected 128 columns of i1 to four of i32, in the layout "
-              "#tile.acc to #tile.quad, or in #tile.wide, got "
-           << from << " to " << to;
-  return success();
-}
-
-LogicalResult UnpackBitsOp::verify() {
-  RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
-  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
-    return failure();
-  if (!isWords(from) || !isa<QuadAttr>(from.getEncoding()) ||
-      !isa<AccAttr>(to.getEncoding()) || !to.getElementType().isInteger(1) ||
-      to.getShape()[1] != 128 || from.getShape()[0] != to.getShape()[0])
-    return emitOpError() << "expected four columns of i32 in the layout "
-                            "#tile.quad to 128 of i1 in #tile.acc, got "
-                         << from << " to " << to;
-  return success();
-}
-
 int64_t GatherOp::getScratchBytes(ConfigAttr) {
   return arePlaced(getRows(), *this) ? 0
                                      : getTensor(getRows()).getShape()[0] * 4;
@@ -480,15 +411,6 @@ PlacedRows tile::getPlacedRows(Value rows) {
     placed.first += getTensor(part).getShape()[0];
   }
   return placed;
-}
-
-bool tile::isOfWarp(Operation *op) {
-  auto isOfWarp = [](Type type) {
-    auto tile = dyn_cast<RankedTensorType>(type);
-    return !tile || isa_and_present<WideColAttr>(tile.getEncoding());
-  };
-  return llvm::all_of(op->getOperandTypes(), isOfWarp) &&
-         llvm::all_of(op->getResultTypes(), isOfWarp);
 }
 
 bool tile::arePlaced(Value rows, Operation *user) {

@@ -133,6 +133,8 @@ ReadOp tile::getReadOfRow(RelayoutOp exchange) {
   auto read = exchange.getSource().getDefiningOp<ReadOp>();
   if (isa<LaneAttr>(from.getEncoding()) && (!read || !read->hasOneUse()))
     return {};
+  if (read && read->getParentOfType<ForEachOp>() != items)
+    return {};
   Slice slice(
       items.getBody(), [&](Operation *op) { return op == exchange; },
       [](Operation *) { return false; });

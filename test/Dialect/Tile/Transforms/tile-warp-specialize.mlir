@@ -315,14 +315,16 @@ tile.func @computed_row(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xf32>, %o
 !col = tensor<64xi32, #tile.col>
 #divided = #tile.config<consumers = 1, specialize = true, stages = 2, overlap = false, pingPong = false, schedule = static, producerRegisters = 0, consumerRegisters = 0, itemStages = 2>
 
-// Consumers read what they alone know the place of, and what they use themselves.
+// Consumers read what they alone know the place of, and what they use themselves;
+// what is read before the items is there for all of them.
 // CHECK-LABEL: tile.func @own_rows
 // CHECK-NOT: tile.ring_create : <{{[0-9]}}, tensor
 // CHECK: } consumer {
-// CHECK-COUNT-2: tile.relayout
+// CHECK-COUNT-3: tile.relayout
 tile.func @own_rows(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %w: !tile.global<?xi32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
+  %before = tile.read %p[%c0] : !tile.global<?xi32> -> !lane
   tile.for_each (%x, %y, %z) in (%c1, %c1, %c1) together %c1 {
     %t = tile.load %a[%z, %c0] : !tile.global<?x64xbf16> -> !t
     %d = tile.dot %t, %t : !t, !t -> !s
@@ -333,7 +335,9 @@ tile.func @own_rows(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %w: !t
     %3 = tile.relayout %2 : !lane to !col
     %4 = tile.read %p[%z] : !tile.global<?xi32> -> !lane
     %5 = tile.relayout %4 : !lane to !col
-    %sum = arith.addi %3, %5 : !col
+    %6 = tile.relayout %before : !lane to !col
+    %some = arith.addi %3, %5 : !col
+    %sum = arith.addi %some, %6 : !col
     tile.write %sum, %w[%z] : !col, !tile.global<?xi32>
     tile.write %4, %w[%c1] : !lane, !tile.global<?xi32>
     tile.write %d, %o[%z, %c0] : !s, !tile.global<?x64xf32>
