@@ -56,9 +56,9 @@ struct KernelFacts {
   bool hasShortProducts = false;
   /// Loops with such a chain are as long in one work item as in another.
   bool hasEvenItems = true;
-  /// Bytes of tiles that registers can hold for the products of a loop, and
+  /// Tiles that registers can hold for the products of a loop, their bytes, and
   /// whether tiles loaded outside of loops are used in another way, too.
-  int64_t heldBytes = 0;
+  int64_t heldTiles = 0, heldBytes = 0;
   bool hasOtherItemTiles = false;
   /// Rows of products and of what lies as they do.
   int64_t rows = 0;
@@ -116,8 +116,9 @@ static KernelFacts getFacts(FuncOp func) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
       bool isInLoop = load->getParentOfType<scf::ForOp>() != nullptr;
       bool repeats = isRepeatedFirstOperand(load);
-      if (repeats)
-        facts.heldBytes += load.getResult().getType().getSizeInBytes();
+      facts.heldTiles += repeats;
+      facts.heldBytes +=
+          repeats ? load.getResult().getType().getSizeInBytes() : 0;
       facts.hasOtherItemTiles |=
           !isInLoop &&
           !(repeats && llvm::all_of(load->getUses(), isFirstOperand));
@@ -219,9 +220,10 @@ private:
                       overlaps && facts.hasChain && facts.hasLists &&
                           (facts.hasShortLists || facts.hasShortProducts) &&
                           items == Schedule::Dynamic);
-    // Attention with three warpgroups has no registers left for it.
+    // Attention with three warpgroups has no registers left for it, nor have
+    // kernels with products of several such tiles in flight.
     int64_t room = kHeldBytes * kWarpgroupThreads * numConsumers;
-    bool canHold = facts.heldBytes > 0 && facts.heldBytes <= room;
+    bool canHold = facts.heldTiles == 1 && facts.heldBytes <= room;
     bool gains =
         !facts.hasChain || (overlaps && facts.hasLists && numConsumers <= 2);
     bool holds = pick(holdOperands, canHold && gains);

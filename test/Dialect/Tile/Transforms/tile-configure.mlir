@@ -42,11 +42,17 @@ tile.func @configured() attributes {
 
 // -----
 
-// A product and exponentials: four warpgroups take turns, two do not.
+// A product and exponentials: four warpgroups take turns, two do not. Both hold the
+// first operand, of which one slot is enough then, unless products have several or the
+// tile is used otherwise, too.
 // CHECK-LABEL: tile.func @softmax_of_four
-// CHECK-SAME: config = #tile.config<consumers = 4, specialize = true, stages = 4, overlap = true, pingPong = true, schedule = dynamic
+// CHECK-SAME: config = #tile.config<consumers = 4, specialize = true, stages = 4, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 32, consumerRegisters = 112, holdOperands = true>
 // CHECK-LABEL: tile.func @softmax_of_two
-// CHECK-SAME: config = #tile.config<consumers = 2, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = dynamic
+// CHECK-SAME: config = #tile.config<consumers = 2, specialize = true, stages = 4, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, holdOperands = true>
+// CHECK-LABEL: tile.func @two_first_operands
+// CHECK-SAME: consumerRegisters = 232, itemStages = 2>
+// CHECK-LABEL: tile.func @first_operand_and_rows
+// CHECK-SAME: consumerRegisters = 232, itemStages = 2, holdOperands = true>
 tile.func @softmax_of_four(%k: !tile.global<?x64xbf16>, %o: !tile.global<?xf32>) {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
@@ -96,6 +102,64 @@ tile.func @softmax_of_two(%k: !tile.global<?x64xbf16>, %o: !tile.global<?xf32>) 
       scf.yield %u : tensor<128xf32, #tile.row>
     }
     tile.write %sum, %o[%a] : tensor<128xf32, #tile.row>, !tile.global<?xf32>
+  }
+  tile.return
+}
+tile.func @two_first_operands(%k: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %n = tile.dim %k, 0 : !tile.global<?x64xbf16>
+  tile.for_each (%b, %h, %a) in (%c1, %c1, %n) together %c1 {
+    %q = tile.load %k[%a, %c0] : !tile.global<?x64xbf16>
+      -> !tile.buffer<128x64xbf16, swizzle = 128>
+    %r = tile.load %k[%n, %c0] : !tile.global<?x64xbf16>
+      -> !tile.buffer<128x64xbf16, swizzle = 128>
+    %zero = arith.constant dense<0.0> : tensor<128x64xf32, #tile.acc>
+    %sum = scf.for %j = %c0 to %n step %c1 iter_args(%s = %zero)
+        -> (tensor<128x64xf32, #tile.acc>) : i32 {
+      %t = tile.load %k[%j, %c0] : !tile.global<?x64xbf16>
+        -> !tile.buffer<64x64xbf16, swizzle = 128>
+      %x = tile.dot %q, %t acc(%s : tensor<128x64xf32, #tile.acc>) {transpose_b}
+        : !tile.buffer<128x64xbf16, swizzle = 128>,
+          !tile.buffer<64x64xbf16, swizzle = 128>
+        -> tensor<128x64xf32, #tile.acc>
+      %y = tile.dot %r, %t acc(%x : tensor<128x64xf32, #tile.acc>) {transpose_b}
+        : !tile.buffer<128x64xbf16, swizzle = 128>,
+          !tile.buffer<64x64xbf16, swizzle = 128>
+        -> tensor<128x64xf32, #tile.acc>
+      scf.yield %y : tensor<128x64xf32, #tile.acc>
+    }
+    tile.write %sum, %o[%a, %c0]
+      : tensor<128x64xf32, #tile.acc>, !tile.global<?x64xf32>
+  }
+  tile.return
+}
+tile.func @first_operand_and_rows(%k: !tile.global<?x64xbf16>, %p: !tile.global<?x64xbf16>, %o: !tile.global<?x64xf32>) {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %n = tile.dim %k, 0 : !tile.global<?x64xbf16>
+  tile.for_each (%b, %h, %a) in (%c1, %c1, %n) together %c1 {
+    %q = tile.load %k[%a, %c0] : !tile.global<?x64xbf16>
+      -> !tile.buffer<128x64xbf16, swizzle = 128>
+    %zero = arith.constant dense<0.0> : tensor<128x64xf32, #tile.acc>
+    %sum = scf.for %j = %c0 to %n step %c1 iter_args(%s = %zero)
+        -> (tensor<128x64xf32, #tile.acc>) : i32 {
+      %t = tile.load %k[%j, %c0] : !tile.global<?x64xbf16>
+        -> !tile.buffer<64x64xbf16, swizzle = 128>
+      %x = tile.dot %q, %t acc(%s : tensor<128x64xf32, #tile.acc>) {transpose_b}
+        : !tile.buffer<128x64xbf16, swizzle = 128>,
+          !tile.buffer<64x64xbf16, swizzle = 128>
+        -> tensor<128x64xf32, #tile.acc>
+      scf.yield %x : tensor<128x64xf32, #tile.acc>
+    }
+    %rows = arith.constant dense<0> : tensor<128xi32, #tile.lane>
+    %same = tile.take %q rows %rows : tensor<128xi32, #tile.lane>,
+      !tile.buffer<128x64xbf16, swizzle = 128>
+      -> tensor<128x64xbf16, #tile.blocked<vector = 8>>
+    tile.write %same, %p[%a, %c0]
+      : tensor<128x64xbf16, #tile.blocked<vector = 8>>, !tile.global<?x64xbf16>
+    tile.write %sum, %o[%a, %c0]
+      : tensor<128x64xf32, #tile.acc>, !tile.global<?x64xf32>
   }
   tile.return
 }

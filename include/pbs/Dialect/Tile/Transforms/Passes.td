@@ -38,8 +38,8 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
       blocks of 128 keys, and costs 1 % of rows of 50. With rows of 64 elements in a
       product it gains 2 to 4 %, for all lists.
     - `hold-operands`: where products do not depend on each other, and where they do
-      if a list says how long loops are and at most two warpgroups compute; as far as a
-      thread needs 32 registers for it at most. Dense attention loses 2 to 5 %.
+      if a list says how long loops are and at most two warpgroups compute; of one tile,
+      for which a thread needs 32 registers at most. Dense attention loses 2 to 5 %.
     - registers: at least 32 for a thread that loads, the rest for those that
       compute, as far as it can be divided among them.
 
