@@ -151,7 +151,8 @@ SmallVector<Value> ImportanceWriter::writeSums(Value batch, const ProxyTile &at,
     rows = loadRows(at.statsHead);
     getProduct(0);
   }
-  Value offset = writeColumn(proxy.writeOffset(rowStats.max), at), factor;
+  Value offset = writeColumn(proxy.writeOffset(rowStats.max), at);
+  Value factor;
   SmallVector<Value> sums;
   for (size_t t = 0; t < keys.size(); ++t) {
     getProduct(t + 1);

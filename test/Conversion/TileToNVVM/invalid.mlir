@@ -415,8 +415,7 @@ tile.func @lane_of_producer(%p: !tile.global<?xi32>) attributes {config = #two, 
   tile.warp_specialize producer {
     %z = arith.constant 0 : i32
     // expected-error @+1 {{expected to be outside of the producer}}
-    %row = tile.read %p[%z] : !tile.global<?xi32>
-      -> tensor<128xi32, #tile.lane>
+    %row = tile.iota : tensor<128xi32, #tile.lane>
   } consumer {
   }
   tile.return

@@ -292,3 +292,40 @@ tile.func @row(%p: !tile.global<?xi32>, %o: !tile.global<?xi32>) attributes {con
   }
   tile.return
 }
+
+// -----
+
+// The warp that pushes computes what each warp has all of, constants from before the
+// split included, with its lanes alone.
+#two = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+!row = tensor<64xi32, #tile.wide_col>
+!ring = !tile.ring<2, i32, tensor<64xi32, #tile.col>>
+// CHECK-LABEL: llvm.func @computed_row
+// CHECK-COUNT-2: ld.global.nc.b32
+// CHECK-NOT: nvvm.barrier
+// CHECK: nvvm.redux.sync max
+// CHECK-NOT: nvvm.barrier
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK-COUNT-2: llvm.store {{.*}}!llvm.ptr<3>
+tile.func @computed_row(%p: !tile.global<?xi32>, %o: !tile.global<?xi32>) attributes {config = #two} {
+  %ring = tile.ring_create : !ring
+  %one = arith.constant dense<1> : !row
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    %read = tile.read %p[%z] : !tile.global<?xi32> -> !row
+    %most = tile.reduce max %read {dim = 0} : !row -> i32
+    %all = tile.splat %most : i32 to !row
+    %numbers = tile.iota : !row
+    %more = arith.addi %numbers, %one : !row
+    %sum = arith.addi %more, %all : !row
+    tile.ring_push %ring step %z scalars(%most) row(%sum : !row) : !ring
+  } consumer {
+    %z = arith.constant 0 : i32
+    %at, %r = tile.ring_wait %ring step %z : !ring
+    tile.ring_release %ring step %z : !ring
+    tile.write %r, %o[%at] : tensor<64xi32, #tile.col>, !tile.global<?xi32>
+  }
+  tile.return
+}

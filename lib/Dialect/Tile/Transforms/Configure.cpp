@@ -115,15 +115,16 @@ static KernelFacts getFacts(FuncOp func) {
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
       bool isInLoop = load->getParentOfType<scf::ForOp>() != nullptr;
+      inLoop |= isInLoop;
+      bytes = load.getResult().getType().getSizeInBytes();
       bool repeats = isRepeatedFirstOperand(load);
-      facts.heldTiles += repeats;
-      facts.heldBytes +=
-          repeats ? load.getResult().getType().getSizeInBytes() : 0;
+      if (repeats) {
+        ++facts.heldTiles;
+        facts.heldBytes += bytes;
+      }
       facts.hasOtherItemTiles |=
           !isInLoop &&
           !(repeats && llvm::all_of(load->getUses(), isFirstOperand));
-      inLoop |= isInLoop;
-      bytes = load.getResult().getType().getSizeInBytes();
     }
   });
   for (auto [inLoop, bytes] : llvm::make_second_range(rings))
