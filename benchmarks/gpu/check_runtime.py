@@ -260,6 +260,30 @@ def check_packed_alone(lengths_q=(130, 0, 1, 3000, 9000, 70),
                 results.setdefault("packed_alone", []).append(name)
 
 
+def check_repeats(repeats=40):
+    """Stages of the method and attention over lists, again and again with many heads
+    of few keys: what a block of the grid takes next overwrites what it has just read.
+    One call in a few shows a read that comes too late, if there is one."""
+    for n in (512, 1024, 2048, 3072, 4096, 6144, 8192):
+        q, k, v = make(1, 32, 8, n, n, 128, torch.bfloat16, seed=n)
+        (_, _, _), (pk, pv), positions, blocks, _ = make_sparse(
+            1, 32, 8, n, n, 128, torch.bfloat16, seed=n)
+        stages = {
+            "permutation": lambda: pbs_mlir.permutation(q, k, return_importance=True),
+            "permuted": lambda: (pbs_mlir.attention(q, k, v),),
+            "lists": lambda: (pbs_mlir.sparse_attention(
+                q, pk, pv, blocks, key_positions=positions),),
+        }
+        for stage, call in stages.items():
+            first, different = [x.clone() for x in call()], 0
+            for _ in range(repeats):
+                different += any(not torch.equal(a, b)
+                                 for a, b in zip(first, call()))
+            name = f"{stage} of {n} keys, {repeats} times"
+            expect(name, different == 0, f"different bits in {different} calls")
+            results.setdefault("checks", {})[name] = {"different": different}
+
+
 def check_devices():
     """A program on every device, also from several threads at once."""
     count = torch.cuda.device_count()
@@ -523,6 +547,7 @@ def main():
         check_sparse()
         check_packed()
         check_packed_alone()
+        check_repeats()
         check_devices()
         check_errors()
         check_graph_and_threads()

@@ -379,7 +379,7 @@ Value KernelBuilder::intToShared(Value addr) {
 Value KernelBuilder::extractElement(Value vec, unsigned i) {
   return LLVM::ExtractElementOp::create(builder, loc, vec, c32(i));
 }
-Type KernelBuilder::vec2i32() { return VectorType::get(2, i32); }
+Type KernelBuilder::vec4i32() { return VectorType::get(4, i32); }
 Value KernelBuilder::bitcast(Value v, Type type) {
   return v.getType() == type ? v
                              : LLVM::BitcastOp::create(builder, loc, type, v);

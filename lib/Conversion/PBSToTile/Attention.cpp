@@ -24,6 +24,8 @@ using namespace mlir::pbs;
 /// and a head has 64 elements: such a product is so short that two warpgroups
 /// do not hide their softmax behind each other's.
 static constexpr int64_t kShortHeadRows = 192;
+/// Numbers up to this one are exact in f16, and so are differences.
+static constexpr int64_t kExactInF16 = 2048;
 /// Position of a key past the end: greater than every row's.
 static constexpr int32_t kNoPosition = std::numeric_limits<int32_t>::max();
 static constexpr double kLn2 = 0.6931471805599453;
@@ -112,12 +114,24 @@ private:
   Value writeQueryBlocks();
   /// The list of the blocks that work item (batch, head, block) visits.
   Value writeList();
+  /// What keys are compared with to see whether they are visible.
+  void writeLimits();
   /// One key block.
   State writeStep(Value j, const State &s);
   /// Original positions of the keys from `key0` on, a #tile.col.
   Value writeKeyPositions(Value key0);
-  /// The scores without the keys that the rows do not see.
-  Value writeMask(Value scores, Value keyPositions);
+  /// The same less the position of the first row, a #tile.col of f16; what lies
+  /// before all rows or behind them is just that.
+  Value writeKeyOffsets(Value key0);
+  /// Whether keys are compared with rows as offsets: two at once, and half the
+  /// bytes of positions.
+  bool comparesOffsets() const {
+    return task.causal && task.positions && !task.usesKeyPosition() &&
+           task.rows < kExactInF16;
+  }
+  /// The scores without the keys that the rows do not see; `keyPositions` may
+  /// be null.
+  Value writeMask(Value scores, Value key0, Value keyPositions);
   void writeResults(const State &s);
 
   /// The rows of a tile from the number `rows` on are 0.
@@ -151,7 +165,7 @@ private:
   Value queryTile, list, masked;
   /// Positions of the rows, a #tile.row.
   Value rowPositions;
-  /// Last visible position of each row; without causality, of all.
+  /// Last visible position of each row; without causality, of all. Or offset.
   Value limits;
 };
 } // namespace
@@ -275,6 +289,22 @@ Value AttentionWriter::writeList() {
       ValueRange{batch, head, block}, full, end, task.isSelected);
 }
 
+void AttentionWriter::writeLimits() {
+  RankedTensorType type = b.row(task.rows, b.getI32Type());
+  Value offsets = tile::IotaOp::create(b, type);
+  if (task.causal || task.usesRowPosition())
+    rowPositions = b.add(offsets, b.splat(low, type));
+  Type half = b.getF16Type();
+  RankedTensorType limitType =
+      b.acc(task.rows, kBlock, comparesOffsets() ? half : Type(b.getI32Type()));
+  if (comparesOffsets())
+    limits = b.broadcast(
+        arith::SIToFPOp::create(b, b.row(task.rows, half), offsets), limitType);
+  else
+    limits = task.causal ? b.broadcast(rowPositions, limitType)
+                         : b.splat(b.sub(keys, b.i32(1)), limitType);
+}
+
 Value AttentionWriter::writeKeyPositions(Value key0) {
   RankedTensorType type = b.column(kBlock, b.getI32Type());
   if (!task.positions)
@@ -286,10 +316,35 @@ Value AttentionWriter::writeKeyPositions(Value key0) {
   return tile::RelayoutOp::create(b, type, read, /*offset=*/IntegerAttr());
 }
 
-Value AttentionWriter::writeMask(Value scores, Value keyPositions) {
-  RankedTensorType limitType = b.acc(task.rows, kBlock, b.getI32Type());
-  Value hidden = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, limits,
-                                       b.broadcast(keyPositions, limitType));
+Value AttentionWriter::writeKeyOffsets(Value key0) {
+  RankedTensorType type = b.wideColumn(kBlock, b.getI32Type());
+  Value positions = tile::ReadOp::create(
+      b, type, b.buffer(*task.positions), ValueRange{batch, kvHead, key0},
+      b.i32(kNoPosition), /*dim=*/IntegerAttr());
+  // No difference overflows.
+  Value behind = b.splat(b.add(low, b.i32(task.rows)), type);
+  Value before = b.splat(b.sub(low, b.i32(1)), type);
+  Value offsets =
+      b.sub(b.max(b.min(positions, behind), before), b.splat(low, type));
+  Type half = b.getF16Type();
+  return tile::RelayoutOp::create(
+      b, b.column(kBlock, half),
+      arith::SIToFPOp::create(b, b.wideColumn(kBlock, half), offsets),
+      /*offset=*/IntegerAttr());
+}
+
+Value AttentionWriter::writeMask(Value scores, Value key0, Value keyPositions) {
+  auto limitType = cast<RankedTensorType>(limits.getType());
+  Value hidden;
+  if (comparesOffsets())
+    hidden =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, limits,
+                              b.broadcast(writeKeyOffsets(key0), limitType));
+  else
+    hidden = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::slt, limits,
+        b.broadcast(keyPositions ? keyPositions : writeKeyPositions(key0),
+                    limitType));
   return arith::SelectOp::create(b, hidden, b.filled(scoreType, -kInfinity),
                                  scores);
 }
@@ -317,15 +372,13 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   Value needsMask =
       arith::CmpIOp::create(b, arith::CmpIPredicate::slt, j, masked);
   auto yield = [&](Value value) { scf::YieldOp::create(b, value); };
-  Value scores =
-      scf::IfOp::create(
-          b, needsMask,
-          [&](OpBuilder &, Location) {
-            yield(writeMask(product, keyPositions ? keyPositions
-                                                  : writeKeyPositions(key0)));
-          },
-          [&](OpBuilder &, Location) { yield(product); })
-          .getResult(0);
+  Value scores = scf::IfOp::create(
+                     b, needsMask,
+                     [&](OpBuilder &, Location) {
+                       yield(writeMask(product, key0, keyPositions));
+                     },
+                     [&](OpBuilder &, Location) { yield(product); })
+                     .getResult(0);
 
   State state;
   state.cursor = next.getNext();
@@ -436,13 +489,7 @@ void AttentionWriter::write() {
   Type i32 = b.getI32Type();
   auto size = tile::ListSizeOp::create(b, i32, i32, list);
   masked = size.getMasked();
-  RankedTensorType limitType = b.acc(task.rows, kBlock, i32);
-  if (task.causal || task.usesRowPosition()) {
-    RankedTensorType type = b.row(task.rows, i32);
-    rowPositions = b.add(tile::IotaOp::create(b, type), b.splat(low, type));
-  }
-  limits = task.causal ? b.broadcast(rowPositions, limitType)
-                       : b.splat(b.sub(keys, b.i32(1)), limitType);
+  writeLimits();
 
   queryTile = load(queryTileType, task.query, head, inTensor(firstQuery, row0));
   State first;

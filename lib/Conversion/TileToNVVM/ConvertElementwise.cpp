@@ -111,6 +111,13 @@ struct ConvertElementwise : ConversionPattern {
       return success();
     }
 
+    if (auto compare = dyn_cast<arith::CmpFOp>(op);
+        compare && isPacked(getTensor(compare.getLhs()))) {
+      rewriter.replaceOpWithMultiple(
+          op, ArrayRef<Values>{comparePairs(b, rewriter, compare, operands)});
+      return success();
+    }
+
     SmallVector<Values> inputs;
     for (auto [value, converted] : llvm::zip_equal(op->getOperands(), operands))
       inputs.push_back(getTensor(value)
@@ -128,6 +135,20 @@ struct ConvertElementwise : ConversionPattern {
     results = packElements(b, type, results);
     rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
     return success();
+  }
+
+  /// Two elements of 16 bit at once (PTX ISA, setp.f16x2 and setp.bf16x2).
+  static Values comparePairs(KernelBuilder &b, OpBuilder &builder,
+                             arith::CmpFOp op, ArrayRef<ValueRange> operands) {
+    auto pair = VectorType::get(2, getTensor(op.getLhs()).getElementType());
+    Values results;
+    for (auto [lhs, rhs] : llvm::zip_equal(operands[0], operands[1])) {
+      Value both =
+          arith::CmpFOp::create(builder, op.getLoc(), op.getPredicate(),
+                                b.bitcast(lhs, pair), b.bitcast(rhs, pair));
+      results.append({b.extractElement(both, 0), b.extractElement(both, 1)});
+    }
+    return results;
   }
 
   KernelContext &kernel;
@@ -428,14 +449,15 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
     auto to = getTensor(op.getResult());
     if (!isa<ColAttr>(to.getEncoding()))
       return failure();
-    int64_t length = to.getShape()[0];
+    int64_t length = to.getShape()[0], bytes = to.getElementTypeBitWidth() / 8;
     // Each warp has all columns of #tile.wide_col, and needs no other then.
     bool inWarp = isa<WideColAttr>(getTensor(op.getSource()).getEncoding());
     Value group = kernel.warpgroup;
     if (inWarp)
       group = b.add(b.mul(group, kWarpgroupWarps), kernel.wgWarp);
-    Value base = b.gepBytes(
-        b.gepBytes(b.sharedBase(), b.mul(group, length * 4)), *op.getOffset());
+    Value base =
+        b.gepBytes(b.gepBytes(b.sharedBase(), b.mul(group, length * bytes)),
+                   *op.getOffset());
     auto meet = [&] {
       if (inWarp)
         b.syncWarp();
@@ -449,14 +471,13 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
     for (auto [i, value] : llvm::enumerate(adaptor.getSource())) {
       Coordinate at =
           kernel.getCoordinates(b, getTensor(op.getSource()), i).front();
-      Value mine =
-          b.gepBytes(b.gepBytes(base, b.mul(at.base, 4)), 4 * at.offset);
+      Value mine = kernel.getColumnAddress(b, to, base, at);
       // Short tiles repeat: one of the threads that have an element writes it.
       if (!inWarp && length < kWarpgroupThreads)
         b.ptxIf("st.shared.b32 [$0], $1;", {mine, b.bitcast(value, b.i32)},
                 b.cmp(Cmp::LT, kernel.wgThread, length));
       else
-        b.store(value, mine, 4);
+        b.store(value, mine, bytes);
     }
     meet();
     rewriter.replaceOpWithMultiple(

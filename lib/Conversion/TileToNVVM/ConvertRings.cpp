@@ -71,9 +71,8 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
       auto type = cast<RankedTensorType>(op.getRow().getType());
       for (auto [i, value] : llvm::enumerate(adaptor.getRow())) {
         Coordinate at = kernel.getCoordinates(b, type, i).front();
-        Value mine = b.gepBytes(slot.row(), b.mul(at.base, kScalarBytes));
-        b.store(value, b.gepBytes(mine, kScalarBytes * at.offset),
-                kScalarBytes);
+        b.store(value, kernel.getColumnAddress(b, type, slot.row(), at),
+                type.getElementTypeBitWidth() / 8);
       }
       // Each lane arrives for what it has written; one of them in the place of
       // a tile's copy.
@@ -198,18 +197,40 @@ struct ConvertRingRelease : KernelPattern<RingReleaseOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     Slot slot(b, op.getRing(), adaptor.getStep().front());
+    Value empty = slot.empty();
+    if (!op.getRead().empty())
+      empty = b.gepBytes(empty, waitFor(b, op, adaptor.getRead()));
     if (kernel.releasedByWarpgroups.contains(op.getRing().getDefiningOp())) {
-      b.mbarArriveIf(slot.empty(), kernel.signals);
+      b.mbarArriveIf(empty, kernel.signals);
     } else if (slot.layout.row) {
       // Each for what it has read.
-      b.mbarArriveIf(slot.empty(), b.c1(true));
+      b.mbarArriveIf(empty, b.c1(true));
     } else {
       // All lanes have read the scalars, or the tile.
       b.syncWarp();
-      b.mbarArriveIf(slot.empty(), b.cmp(Cmp::EQ, kernel.lane, 0));
+      b.mbarArriveIf(empty, b.cmp(Cmp::EQ, kernel.lane, 0));
     }
     rewriter.eraseOp(op);
     return success();
+  }
+
+  /// A zero that is there when what was read is. The arrival needs it: ptxas
+  /// has instructions wait for their operands, and for nothing else.
+  Value waitFor(KernelBuilder &b, RingReleaseOp op,
+                ArrayRef<ValueRange> read) const {
+    Value all;
+    for (auto [value, registers] : llvm::zip_equal(op.getRead(), read)) {
+      // One of each instruction's four registers.
+      int64_t bits = registers.front().getType().getIntOrFloatBitWidth();
+      for (size_t i = 0; i < registers.size(); i += 8 * kVectorBytes / bits) {
+        Value word = bits == 32 ? b.bitcast(registers[i], b.i32)
+                                : b.repack16(registers[i], registers[i + 1]);
+        all = all ? b.or_(all, word) : word;
+      }
+    }
+    // The same number in two ways, of which ptxas does not know.
+    Value lane = b.ptx32("mov.u32 $0, %laneid;", {});
+    return b.and_(all, b.xor_(lane, kernel.lane));
   }
 };
 

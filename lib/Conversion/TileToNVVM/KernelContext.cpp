@@ -236,17 +236,46 @@ Value KernelContext::getAddress(KernelBuilder &b, Value global,
   return b.gepBytes(base, b.mul(offset, bytes));
 }
 
+//===----------------------------------------------------------------------===//
+// Columns in shared memory
+//===----------------------------------------------------------------------===//
+
+static int64_t getElementBytes(RankedTensorType type) {
+  return type.getElementTypeBitWidth() / 8;
+}
+
+Value KernelContext::getColumnAddress(KernelBuilder &b, RankedTensorType type,
+                                      Value base, Coordinate at) const {
+  int64_t bytes = getElementBytes(type), vector = kVectorBytes / bytes;
+  // A lane has a pair in each eight columns, the pair of its number mod 4; a
+  // vector is that of `vector / 2` such eights.
+  Value inPair = b.and_(at.base, 1);
+  Value holder = b.and_(b.lshr(at.base, 1), 3);
+  Value eight = b.and_(b.lshr(at.base, 3), vector / 2 - 1);
+  Value before = b.and_(at.base, -4 * vector);
+  Value position = b.add(b.add(before, b.mul(holder, vector)),
+                         b.add(b.mul(eight, 2), inPair));
+  return b.gepBytes(b.gepBytes(base, b.mul(position, bytes)),
+                    bytes * at.offset);
+}
+
 Values KernelContext::loadColumns(KernelBuilder &b, RankedTensorType type,
                                   Value base) const {
-  Value first = b.gepBytes(base, b.mul(column, kScalarBytes));
+  int64_t bytes = getElementBytes(type);
+  Value first = b.gepBytes(base, b.mul(b.and_(lane, 3), kVectorBytes));
   Values elements;
-  // A pair in each eight columns.
-  for (int64_t i = 0; i < type.getNumElements() / 8; ++i) {
-    Value pair = b.load(b.gepBytes(first, 8 * kScalarBytes * i), b.vec2i32(),
-                        2 * kScalarBytes);
-    for (unsigned e = 0; e < 2; ++e)
-      elements.push_back(
-          b.bitcast(b.extractElement(pair, e), type.getElementType()));
+  for (int64_t i = 0; i < type.getNumElements() * bytes;
+       i += 4 * kVectorBytes) {
+    Value vector = b.load(b.gepBytes(first, i), b.vec4i32(), kVectorBytes);
+    for (unsigned e = 0; e < kVectorBytes / kScalarBytes; ++e) {
+      Value word = b.extractElement(vector, e);
+      if (bytes == kScalarBytes) {
+        elements.push_back(b.bitcast(word, type.getElementType()));
+        continue;
+      }
+      auto [lo, hi] = b.unpack16(word, type.getElementType());
+      elements.append({lo, hi});
+    }
   }
   return elements;
 }
@@ -260,10 +289,10 @@ RingLayout::RingLayout(RingCreateOp op)
       buffer(op.getRing().getType().getBuffer()),
       scalarTypes(op.getRing().getType().getScalars()),
       row(op.getRing().getType().getRow()), tiles(op.getOffset().value_or(0)),
-      full(*op.getControlOffset()), empty(full + stages * kBarrierBytes),
+      rows(*op.getControlOffset()), full(rows + stages * getRowBytes()),
+      empty(full + stages * kBarrierBytes),
       cleared(empty + stages * kBarrierBytes),
-      rows(cleared + (op.clearsRows() ? kBarrierBytes : 0)),
-      scalars(rows + stages * getRowBytes()) {}
+      scalars(cleared + (op.clearsRows() ? kBarrierBytes : 0)) {}
 
 CopierLayout::CopierLayout(CopierOp op)
     : rowBytes(op.getRowBytes()), rows(op.getRows()),

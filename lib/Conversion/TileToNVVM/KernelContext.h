@@ -71,11 +71,9 @@ struct RingLayout {
   RankedTensorType row; ///< null without a row
   /// Offsets in bytes; `cleared` is the barrier of copies of which rows are
   /// cleared, if there are such.
-  int64_t tiles, full, empty, cleared, rows, scalars;
+  int64_t tiles, rows, full, empty, cleared, scalars;
 
-  int64_t getRowBytes() const {
-    return row ? row.getNumElements() * kScalarBytes : 0;
-  }
+  int64_t getRowBytes() const { return row ? tile::getRowBytes(row) : 0; }
 };
 
 /// A copier's place in shared memory.
@@ -156,8 +154,12 @@ struct KernelContext {
   Value getExtent(KernelBuilder &b, Value global, int64_t dim) const;
   /// Address of the element at `indices`, fewer than dimensions: the rest 0.
   Value getAddress(KernelBuilder &b, Value global, ValueRange indices) const;
-  /// The elements of a #tile.col tile whose columns lie one behind the other in
-  /// shared memory.
+  /// Where columns for #tile.col lie in shared memory from `base` on: those
+  /// that one lane holds are together in vectors, of which the four lanes that
+  /// differ read 64 bytes at once.
+  Value getColumnAddress(KernelBuilder &b, RankedTensorType type, Value base,
+                         Coordinate at) const;
+  /// The elements of a #tile.col tile that lie so.
   Values loadColumns(KernelBuilder &b, RankedTensorType type, Value base) const;
 };
 

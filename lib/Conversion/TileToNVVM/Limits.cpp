@@ -46,6 +46,7 @@ private:
   LogicalResult checkVectors(Operation *op, RankedTensorType tile, Value global,
                              std::optional<int64_t> first);
   LogicalResult checkCopier(CopierOp op);
+  LogicalResult checkRelease(RingReleaseOp op);
   LogicalResult checkReduce(ReduceOp op);
   LogicalResult checkMath(Operation *op);
 
@@ -290,6 +291,22 @@ LogicalResult Checker::checkCopier(CopierOp op) {
   return checkMap(op, op.getTarget());
 }
 
+LogicalResult Checker::checkRelease(RingReleaseOp op) {
+  if (failed(checkRing(op, op.getRing(), op.getStep())))
+    return failure();
+  for (Operation *user : op.getRing().getUsers()) {
+    auto wait = dyn_cast<RingWaitOp>(user);
+    if (!wait || wait.getStep() != op.getStep())
+      continue;
+    for (Value value : wait.getRead())
+      if (!llvm::is_contained(op.getRead(), value))
+        return op.emitOpError() << "expected to name what was read from the "
+                                   "slot, not "
+                                << value.getType();
+  }
+  return success();
+}
+
 LogicalResult Checker::checkReduce(ReduceOp op) {
   auto from = cast<RankedTensorType>(op.getSource().getType());
   if (from.getElementTypeBitWidth() != 32)
@@ -337,9 +354,10 @@ LogicalResult Checker::checkOp(Operation *op) {
       })
       .Case<ArrayAppendOp, ArrayReadOp, ArrayWriteOp>(
           [&](auto access) { return checkArray(op, access.getArray()); })
-      .Case<RingWaitOp, RingReleaseOp>([&](auto ringOp) {
-        return checkRing(op, ringOp.getRing(), ringOp.getStep());
+      .Case([&](RingWaitOp wait) {
+        return checkRing(op, wait.getRing(), wait.getStep());
       })
+      .Case([&](RingReleaseOp release) { return checkRelease(release); })
       .Case([&](StoreOp store) -> LogicalResult {
         auto type = cast<RankedTensorType>(store.getSource().getType());
         if (type.getShape()[1] % kSwizzleElements != 0)
@@ -395,13 +413,6 @@ LogicalResult Checker::checkOp(Operation *op) {
         return success();
       })
       .Case([&](ReduceOp reduce) { return checkReduce(reduce); })
-      .Case([&](RelayoutOp relayout) -> LogicalResult {
-        auto type = cast<RankedTensorType>(relayout.getResult().getType());
-        if (type.getElementTypeBitWidth() != 32)
-          return op->emitOpError()
-                 << "expected elements of 32 bit, got " << type;
-        return success();
-      })
       .Case([&](CopierOp copier) { return checkCopier(copier); })
       .Case<CopierPushOp, CopierStopOp>([&](auto request) -> LogicalResult {
         if (!request.getStep())

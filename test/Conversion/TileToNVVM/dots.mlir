@@ -103,7 +103,8 @@ tile.func @held(%keys: !q, %o: !tile.global<?x?xf32>)
       : tensor<64x64xbf16, #tile.acc>, !b -> !s
     scf.yield %s : !s
   }
-  tile.ring_release %ring step %z : !ring
+  tile.ring_release %ring step %z read(%held : tensor<64x64xbf16, #tile.acc>)
+    : !ring
   tile.write %sum, %o[%z, %z] : !s, !tile.global<?x?xf32>
   tile.return
 }

@@ -135,3 +135,33 @@ tile.func @broadcast(%out: !tile.global<?x8xi32>) attributes {config = #one} {
   tile.write %sum, %out[%z, %z] : !acc, !tile.global<?x8xi32>
   tile.return
 }
+
+// -----
+
+// Elements of 16 bit are compared by pairs.
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @compare_pairs
+// CHECK: %[[BOTH:.*]] = llvm.fcmp "olt" %{{.*}}, %{{.*}} : vector<2xf16>
+// CHECK-NEXT: llvm.extractelement %[[BOTH]]
+// CHECK-NEXT: llvm.extractelement %[[BOTH]]
+// CHECK-COUNT-15: llvm.fcmp "olt" %{{.*}}, %{{.*}} : vector<2xf16>
+// CHECK-NOT: llvm.fcmp
+tile.func @compare_pairs(%in: !tile.global<?xf16>, %out: !tile.global<?x64xf32>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %zeros = arith.constant dense<0.0> : tensor<128x64xf32, #tile.acc>
+  %ones = arith.constant dense<1.0> : tensor<128x64xf32, #tile.acc>
+  %p = tile.read %in[%z] : !tile.global<?xf16> -> tensor<64xf16, #tile.wide_col>
+  %c = tile.relayout %p
+    : tensor<64xf16, #tile.wide_col> to tensor<64xf16, #tile.col>
+  %a = tile.broadcast %c
+    : tensor<64xf16, #tile.col> to tensor<128x64xf16, #tile.acc>
+  %half = arith.constant dense<0.5> : tensor<128x64xf16, #tile.acc>
+  %less = arith.cmpf olt, %a, %half : tensor<128x64xf16, #tile.acc>
+  %r = arith.select %less, %ones, %zeros
+    : tensor<128x64xi1, #tile.acc>, tensor<128x64xf32, #tile.acc>
+  tile.write %r, %out[%z, %z] : tensor<128x64xf32, #tile.acc>, !tile.global<?x64xf32>
+  tile.return
+}

@@ -49,7 +49,8 @@ tile.func @along(%in: !tile.global<?x2xf32>, %out: !tile.global<128x2xf32>)
 
 // -----
 
-// A column's value through shared memory of the warpgroup, between two barriers.
+// A column's value through shared memory of the warpgroup, between two barriers. What a
+// lane holds lies in vectors of 16 bytes, of the pairs in sixteen columns.
 #two = #tile.config<consumers = 2, specialize = false, stages = 1,
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
@@ -57,7 +58,8 @@ tile.func @along(%in: !tile.global<?x2xf32>, %out: !tile.global<128x2xf32>)
 // CHECK: nvvm.barrier id
 // CHECK: llvm.store
 // CHECK: nvvm.barrier id
-// CHECK-COUNT-16: llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<3> -> vector<2xi32>
+// CHECK-COUNT-8: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+// CHECK-NOT: llvm.load {{.*}}vector
 tile.func @relayout(%in: !tile.global<?xi32>, %out: !tile.global<?xi32>)
     attributes {config = #two} {
   %z = arith.constant 0 : i32
@@ -80,7 +82,7 @@ tile.func @relayout(%in: !tile.global<?xi32>, %out: !tile.global<?xi32>)
 // CHECK: nvvm.bar.warp.sync
 // CHECK-COUNT-2: llvm.store
 // CHECK: nvvm.bar.warp.sync
-// CHECK-COUNT-8: llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<3> -> vector<2xi32>
+// CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
 // CHECK-NOT: nvvm.barrier id
 tile.func @relayout_in_warp(%in: !tile.global<?xi32>, %out: !tile.global<?xi32>)
     attributes {config = #two} {
@@ -89,6 +91,29 @@ tile.func @relayout_in_warp(%in: !tile.global<?xi32>, %out: !tile.global<?xi32>)
   %c = tile.relayout %p
     : tensor<64xi32, #tile.wide_col> to tensor<64xi32, #tile.col>
   tile.write %c, %out[%z] : tensor<64xi32, #tile.col>, !tile.global<?xi32>
+  tile.return
+}
+
+// -----
+
+// Of 16 bit a vector holds the pairs in 32 columns.
+#two = #tile.config<consumers = 2, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @relayout_halves
+// CHECK-SAME: shared = 1024
+// CHECK: nvvm.bar.warp.sync
+// CHECK-COUNT-2: llvm.store %{{.*}} {alignment = 2 : i64} : f16, !llvm.ptr<3>
+// CHECK: nvvm.bar.warp.sync
+// CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xi32>
+// CHECK-NOT: llvm.load {{.*}}vector
+tile.func @relayout_halves(%in: !tile.global<?xf16>, %out: !tile.global<?xf16>)
+    attributes {config = #two} {
+  %z = arith.constant 0 : i32
+  %p = tile.read %in[%z] : !tile.global<?xf16> -> tensor<64xf16, #tile.wide_col>
+  %c = tile.relayout %p
+    : tensor<64xf16, #tile.wide_col> to tensor<64xf16, #tile.col>
+  tile.write %c, %out[%z] : tensor<64xf16, #tile.col>, !tile.global<?xf16>
   tile.return
 }
 

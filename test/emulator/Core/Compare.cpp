@@ -8,6 +8,7 @@
 #include "Decoder.h"
 #include "Lanes.h"
 #include "Numerics.h"
+#include <tuple>
 
 using namespace pbs::emu;
 
@@ -52,8 +53,7 @@ struct BHalf {
 };
 
 template <class T>
-auto value(const Inst &i, const uint32_t *reg, unsigned lane) {
-  T v = getLane<T>(reg, lane);
+auto value(const Inst &i, T v) {
   if constexpr (std::is_same_v<T, Half>) {
     // What has no exponent is flushed.
     bool isFlushed = (i.flags & kFtz) && !(v.bits & 0x7C00);
@@ -77,19 +77,43 @@ uint32_t compareLanes(Warp &w, const Inst &i, uint32_t m) {
   uint32_t result = 0;
   if (m == ~0u) {
     for (unsigned l = 0; l < 32; ++l)
-      result |= uint32_t(compare(how, unordered, value<T>(i, a, l),
-                                 value<T>(i, b, l)))
+      result |= uint32_t(compare(how, unordered, value(i, getLane<T>(a, l)),
+                                 value(i, getLane<T>(b, l))))
                 << l;
     return result;
   }
   return maskOf(m, [&](unsigned l) {
-    return compare(how, unordered, value<T>(i, a, l), value<T>(i, b, l));
+    return compare(how, unordered, value(i, getLane<T>(a, l)),
+                   value(i, getLane<T>(b, l)));
   });
 }
 
+/// The results for the low and the high half of each lane's pair.
 template <class T>
+std::pair<uint32_t, uint32_t> comparePairs(Warp &w, const Inst &i, uint32_t m) {
+  const uint32_t *a = w.source(i.a, m), *b = w.source(i.b, m);
+  auto how = static_cast<Compare>(i.imm & 0xFF);
+  bool unordered = i.imm >> 8 & 1;
+  auto half = [&](unsigned shift) {
+    return maskOf(m, [&](unsigned l) {
+      T x{uint16_t(getLane<uint32_t>(a, l) >> shift)};
+      T y{uint16_t(getLane<uint32_t>(b, l) >> shift)};
+      return compare(how, unordered, value(i, x), value(i, y));
+    });
+  };
+  return {half(0), half(16)};
+}
+
+/// With one result, the second destination is its complement.
+template <class T, bool isPair = false>
 void execSetp(Warp &w, const Inst &i, uint32_t m) {
-  uint32_t first = compareLanes<T>(w, i, m), second = ~first;
+  uint32_t first, second;
+  if constexpr (isPair) {
+    std::tie(first, second) = comparePairs<T>(w, i, m);
+  } else {
+    first = compareLanes<T>(w, i, m);
+    second = ~first;
+  }
   if (unsigned op = i.imm >> 16 & 3) {
     uint32_t c = w.predicate(i.c, m);
     auto combine = [&](uint32_t x) {
@@ -173,10 +197,16 @@ void decodeSetp(Decoder &d) {
   d.inst.imm |= (combine + 1) << 16;
   d.inst.flags = d.take("ftz") ? kFtz : 0;
   Type type = d.takeType();
-  d.inst.exec = forType<PickSetp>(type);
+  // PTX ISA, "Half Precision Comparison Instructions: setp".
+  bool isPair = type == Type::F16x2 || type == Type::BF16x2;
+  d.inst.exec = type == Type::F16x2    ? execSetp<Half, true>
+                : type == Type::BF16x2 ? execSetp<BHalf, true>
+                                       : forType<PickSetp>(type);
   if (!d.inst.exec)
     return;
   d.expectOperands(combine >= 0 ? 4 : 3, combine >= 0 ? 4 : 3);
+  if (isPair && d.operand(0).second < 0)
+    d.fail("expected two destinations, got one");
   d.inst.d = d.predicate(0);
   if (d.operand(0).second >= 0)
     d.inst.d2 = d.registerArg(d.operand(0).second);

@@ -28,6 +28,21 @@ TEST(Numbers, HalvesCompareAsTheirValues) {
   EXPECT_EQ(out[0], 1u + 2 + 4 + 16);
 }
 
+TEST(Numbers, PairsOfHalvesCompareEachForItself) {
+  // Low halves 1 and 1.875, high ones 1.875 and 1 in f16; in bf16 the low ones
+  // are less than 1 and 1.
+  auto out = valuesOf(R"(
+    mov.b32 %r1, 0x3F803C00; mov.b32 %r2, 0x3C003F80;
+    setp.lt.f16x2 %p0|%p1, %r1, %r2; setp.gt.bf16x2 %p2|%p3, %r1, %r2;
+    setp.eq.and.f16x2 %p4|%p5, %r1, %r1, %p0;
+    selp.b32 %r0, 1, 0, %p0; selp.b32 %r3, 2, 0, %p1; or.b32 %r0, %r0, %r3;
+    selp.b32 %r3, 4, 0, %p2; or.b32 %r0, %r0, %r3;
+    selp.b32 %r3, 8, 0, %p3; or.b32 %r0, %r0, %r3;
+    selp.b32 %r3, 16, 0, %p4; or.b32 %r0, %r0, %r3;
+    selp.b32 %r3, 32, 0, %p5; or.b32 %r0, %r0, %r3;)");
+  EXPECT_EQ(out[0], 1u + 8 + 16 + 32);
+}
+
 /// The bits of `integer` as f64, by an instruction like "cvt.rn.f64.s64".
 static uint64_t convert(const std::string &instruction, uint64_t integer) {
   std::string body = "mov.b64 %d1, " + std::to_string(integer) + "; " +

@@ -131,7 +131,7 @@ public:
   Value ptrToInt(Value ptr);
   Value intToShared(Value addr);
   Value extractElement(Value vec, unsigned i);
-  Type vec2i32();
+  Type vec4i32();
   /// The same bits as another type.
   Value bitcast(Value v, Type type);
   /// The address of a global buffer.

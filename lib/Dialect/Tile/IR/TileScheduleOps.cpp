@@ -65,17 +65,27 @@ int64_t RingCreateOp::getScratchBytes(ConfigAttr) {
 
 int64_t RingCreateOp::getScratchAlignment() { return kSwizzleAlignment; }
 
+bool tile::isOfRow(Type element) {
+  unsigned bits = element.getIntOrFloatBitWidth();
+  return bits == 16 || bits == 32;
+}
+
+int64_t tile::getRowBytes(RankedTensorType row) {
+  return row.getNumElements() * row.getElementTypeBitWidth() / 8;
+}
+
 int64_t tile::getRingControlBytes(int64_t stages, int64_t scalars,
-                                  int64_t rowElements, bool clearsRows) {
-  return stages * (2 * kBarrierBytes + (scalars + rowElements) * kScalarBytes) +
-         (clearsRows ? kBarrierBytes : 0);
+                                  RankedTensorType row, bool clearsRows) {
+  int64_t ofSlot =
+      2 * kBarrierBytes + scalars * kScalarBytes + (row ? getRowBytes(row) : 0);
+  return llvm::alignTo(stages * ofSlot + (clearsRows ? kBarrierBytes : 0),
+                       kControlAlignment);
 }
 
 int64_t RingCreateOp::getControlBytes() {
   RingType type = getRing().getType();
-  RankedTensorType row = type.getRow();
   return getRingControlBytes(type.getStages(), type.getScalars().size(),
-                             row ? row.getNumElements() : 0, clearsRows());
+                             type.getRow(), clearsRows());
 }
 
 bool RingCreateOp::clearsRows() {
@@ -86,6 +96,17 @@ bool RingCreateOp::clearsRows() {
 }
 
 bool RingCreateOp::keepsScratch() { return true; }
+
+SmallVector<Value> RingWaitOp::getRead() {
+  SmallVector<Value> read;
+  if (getTile())
+    for (Operation *user : getTile().getUsers())
+      if (auto load = dyn_cast<LoadMatrixOp>(user))
+        read.push_back(load.getResult());
+  if (getRow() && !getRow().use_empty())
+    read.push_back(getRow());
+  return read;
+}
 
 LogicalResult RingPushOp::verify() {
   RingType type = getRing().getType();

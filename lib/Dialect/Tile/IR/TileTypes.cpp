@@ -118,9 +118,9 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
       if (index + 1 != types.size())
         return emitError() << "expected at most one row, as the last value";
       if (!isa_and_present<ColAttr>(row.getEncoding()) ||
-          row.getElementTypeBitWidth() != kScalarBytes * 8)
-        return emitError() << "expected a row of elements of 32 bit in the "
-                              "layout #tile.col, got "
+          !isOfRow(row.getElementType()))
+        return emitError() << "expected a row of elements of 16 or 32 bit in "
+                              "the layout #tile.col, got "
                            << type;
       continue;
     }

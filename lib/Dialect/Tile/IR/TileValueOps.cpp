@@ -509,14 +509,19 @@ LogicalResult RelayoutOp::verify() {
   RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
   if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
     return failure();
+  unsigned bits = from.getElementTypeBitWidth();
   bool areNumbers = hasLayouts(from, to, is<LaneAttr>, is<WideColAttr>) &&
                     from.getElementType().isInteger(32);
-  if (!(hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) ||
-        hasLayouts(from, to, is<WideColAttr>, is<ColAttr>) || areNumbers) ||
+  bool areOfLanes =
+      hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) && bits == 32;
+  bool areOfWarps = hasLayouts(from, to, is<WideColAttr>, is<ColAttr>) &&
+                    isOfRow(from.getElementType());
+  if (!(areOfLanes || areOfWarps || areNumbers) ||
       from.getShape() != to.getShape())
     return emitOpError()
-           << "expected #tile.lane or #tile.wide_col to #tile.col, or i32 in "
-              "#tile.lane to #tile.wide_col, of the same shape, got "
+           << "expected 32 bit in #tile.lane or 16 or 32 bit in #tile.wide_col "
+              "to #tile.col, or i32 in #tile.lane to #tile.wide_col, of the "
+              "same shape, got "
            << from << " to " << to;
   return success();
 }

@@ -50,7 +50,7 @@ struct AllocateSharedPass final
       int64_t bytes = op.getControlBytes();
       if (bytes == 0)
         return;
-      int64_t offset = llvm::alignTo(end, kBarrierBytes);
+      int64_t offset = llvm::alignTo(end, kControlAlignment);
       op.setControlOffset(offset);
       controls.push_back({op, bytes});
       end = offset + bytes;

@@ -62,6 +62,11 @@ static LogicalResult walkReleases(Region &region, Value ring,
         if (!held)
           return release.emitOpError()
                  << "expected a slot that was waited for, got none";
+        for (Value value : cast<RingWaitOp>(held).getRead())
+          if (!llvm::is_contained(release.getRead(), value))
+            return release.emitOpError()
+                   << "expected to name what was read from the slot, not "
+                   << value.getType();
         held = nullptr;
         continue;
       }
@@ -126,7 +131,7 @@ ReadOp tile::getReadOfRow(RelayoutOp exchange) {
   auto from = cast<RankedTensorType>(exchange.getSource().getType());
   auto to = cast<RankedTensorType>(exchange.getResult().getType());
   if (!items || !isa<ColAttr>(to.getEncoding()) ||
-      from.getElementTypeBitWidth() != kScalarBytes * 8 ||
+      !isOfRow(from.getElementType()) ||
       from.getNumElements() % kWarpThreads != 0)
     return {};
   // What is read over the threads of a warpgroup is read anew by a warp.

@@ -118,8 +118,8 @@ int64_t tile::getMostSharedBytes(FuncOp func, ConfigAttr config) {
     int64_t stages = getRingStages(ring.isInLoop, config);
     regions.push_back(
         {{}, stages * buffer.getSizeInBytes(), kSwizzleAlignment});
-    control += getRingControlBytes(stages, scalars, /*rowElements=*/0,
-                                   ring.clearsRows);
+    control +=
+        getRingControlBytes(stages, scalars, /*row=*/{}, ring.clearsRows);
   }
   // Tensor and type of a row -> whether it is read in a loop.
   llvm::MapVector<std::pair<Value, Type>, bool> rows;
@@ -132,7 +132,7 @@ int64_t tile::getMostSharedBytes(FuncOp func, ConfigAttr config) {
   for (const auto &[key, isInLoop] : rows)
     control +=
         getRingControlBytes(getRowStages(isInLoop, config), /*scalars=*/0,
-                            cast<RankedTensorType>(key.second).getNumElements(),
+                            cast<RankedTensorType>(key.second),
                             /*clearsRows=*/false);
   llvm::SmallDenseSet<std::pair<Value, Value>> copiers;
   func.walk([&](CopyRowsOp copy) {
@@ -150,7 +150,7 @@ int64_t tile::getMostSharedBytes(FuncOp func, ConfigAttr config) {
     }
   });
   if (config.getSchedule() == Schedule::Dynamic)
-    control += getRingControlBytes(kItemSlots, kItemScalars, /*rowElements=*/0,
+    control += getRingControlBytes(kItemSlots, kItemScalars, /*row=*/{},
                                    /*clearsRows=*/false);
   // Each ring's barriers are aligned.
   control += kBarrierBytes * (rings.size() + rows.size() + 1);

@@ -274,7 +274,8 @@ static void addReleases(Region &region) {
     OpBuilder builder(wait);
     builder.setInsertionPointAfter(
         wait.getTile() ? getLastUser(wait, wait.getTile()) : wait);
-    RingReleaseOp::create(builder, wait.getLoc(), wait.getRing(), Value());
+    RingReleaseOp::create(builder, wait.getLoc(), wait.getRing(), Value(),
+                          wait.getRead());
   });
 }
 

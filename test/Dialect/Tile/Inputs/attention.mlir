@@ -77,12 +77,12 @@ tile.func @attention(
     %list = tile.bit_list %bits[%b, %h, %a], %full, %end
       : !tile.global<?x?x?x?xi32>
     %count, %masked = tile.list_size %list : !tile.list<bits>
-    // Last visible position of each row.
+    // Last visible position of each row, less that of the first.
     %rows = tile.iota : tensor<128xi32, #tile.row>
-    %los = tile.splat %lo : i32 to tensor<128xi32, #tile.row>
-    %limit = arith.addi %rows, %los : tensor<128xi32, #tile.row>
+    %limit = arith.sitofp %rows
+      : tensor<128xi32, #tile.row> to tensor<128xf16, #tile.row>
     %limits = tile.broadcast %limit
-      : tensor<128xi32, #tile.row> to tensor<128x128xi32, #tile.acc>
+      : tensor<128xf16, #tile.row> to tensor<128x128xf16, #tile.acc>
 
     %q = tile.load %Q[%b, %h, %row0, %c0] : !q -> !tile
     %begin = tile.list_begin %list : !tile.list<bits>
@@ -97,12 +97,22 @@ tile.func @attention(
       %needsMask = arith.cmpi slt, %j, %masked : i32
       %s = scf.if %needsMask -> !s {
         %p0 = tile.read %positions[%b, %hk, %key0] else %last : i32
-          : !tile.global<?x?x?xi32> -> tensor<128xi32, #tile.lane>
-        %p1 = tile.relayout %p0
-          : tensor<128xi32, #tile.lane> to tensor<128xi32, #tile.col>
-        %p = tile.broadcast %p1
-          : tensor<128xi32, #tile.col> to tensor<128x128xi32, #tile.acc>
-        %hidden = arith.cmpi slt, %limits, %p : tensor<128x128xi32, #tile.acc>
+          : !tile.global<?x?x?xi32> -> tensor<128xi32, #tile.wide_col>
+        %highEnd0 = arith.addi %lo, %c128 : i32
+        %behind = tile.splat %highEnd0 : i32 to tensor<128xi32, #tile.wide_col>
+        %before0 = arith.subi %lo, %c1 : i32
+        %before = tile.splat %before0 : i32 to tensor<128xi32, #tile.wide_col>
+        %p1 = arith.minsi %p0, %behind : tensor<128xi32, #tile.wide_col>
+        %p2 = arith.maxsi %p1, %before : tensor<128xi32, #tile.wide_col>
+        %lows = tile.splat %lo : i32 to tensor<128xi32, #tile.wide_col>
+        %p3 = arith.subi %p2, %lows : tensor<128xi32, #tile.wide_col>
+        %p4 = arith.sitofp %p3
+          : tensor<128xi32, #tile.wide_col> to tensor<128xf16, #tile.wide_col>
+        %p5 = tile.relayout %p4
+          : tensor<128xf16, #tile.wide_col> to tensor<128xf16, #tile.col>
+        %p = tile.broadcast %p5
+          : tensor<128xf16, #tile.col> to tensor<128x128xf16, #tile.acc>
+        %hidden = arith.cmpf olt, %limits, %p : tensor<128x128xf16, #tile.acc>
         %x = arith.select %hidden, %infinities, %s0
           : tensor<128x128xi1, #tile.acc>, !s
         scf.yield %x : !s

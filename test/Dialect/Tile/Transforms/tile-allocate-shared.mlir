@@ -6,13 +6,13 @@
   overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
   consumerRegisters = 0>
 // CHECK-LABEL: tile.func @places
-// CHECK-SAME: shared_bytes = 83016
+// CHECK-SAME: shared_bytes = 83024
 tile.func @places(%P: !tile.global<?xi32>, %O: !tile.global<?x64xbf16>)
     attributes {config = #config} {
   // 2 scalars, 2 * 2 barriers.
   // CHECK: tile.ring_create {control_offset = 82944 : i64}
   %work = tile.ring_create : !tile.ring<2, i32>
-  // CHECK: tile.ring_create {control_offset = 82984 : i64, offset = 0 : i64}
+  // CHECK: tile.ring_create {control_offset = 82992 : i64, offset = 0 : i64}
   %tiles = tile.ring_create
     : !tile.ring<2, !tile.buffer<128x128xbf16, swizzle = 128>>
   %z = arith.constant 0 : i32

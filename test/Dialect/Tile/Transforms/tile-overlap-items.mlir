@@ -36,9 +36,8 @@
 // CHECK-NEXT: tile.dot_async
 // CHECK-NEXT: tile.turn_pass
 // CHECK: scf.while
-// Positions of rows are made again where they are used: no tile of them is carried.
-// CHECK-NOT: tensor<128x128xi32, #tile.acc>,
-// CHECK: tile.splat
+// Offsets of rows are made again where they are used: no tile of them is carried.
+// CHECK-NOT: tensor<128x128xf16, #tile.acc>,
 // CHECK: scf.for
 // CHECK: scf.for
 // CHECK: tile.ring_wait %[[ITEM]]

@@ -40,9 +40,17 @@ constexpr int64_t kBarrierBytes = 8;
 constexpr int64_t kScalarBytes = 4;
 /// Alignment that the 128-byte swizzle needs (PTX ISA, "Swizzling modes").
 constexpr int64_t kSwizzleAlignment = 1024;
-/// Bytes of the barriers and the scalars of a ring.
+/// Alignment of rows in shared memory (PTX ISA, ld: vectors of 16 bytes), and
+/// so of barriers and scalars, which lie behind them.
+constexpr int64_t kControlAlignment = 16;
+/// Whether a row of a ring can have such elements.
+bool isOfRow(Type element);
+/// Bytes of a row of a ring.
+int64_t getRowBytes(RankedTensorType row);
+/// Bytes of the barriers, the scalars and the rows of a ring; `row` is null
+/// without rows.
 int64_t getRingControlBytes(int64_t stages, int64_t scalars,
-                            int64_t rowElements, bool clearsRows);
+                            RankedTensorType row, bool clearsRows);
 /// Rows of a bulk copy of a copier.
 constexpr int64_t kCopyRows = 32;
 /// Requests to copy rows that are not done: two items of two blocks.

@@ -75,7 +75,7 @@ def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let summary = "Slots in shared memory through which values pass";
   let description = [{
     `stages` slots, used in turn. A slot holds at most one tile, which a bulk
-    copy fills, scalars of 32 bit, and at most one row of elements of 32 bit,
+    copy fills, scalars of 32 bit, and at most one row of 16 or 32 bit,
     in the layout in which consumers get it. One side pushes; the other waits
     for a slot, uses it and releases it.
 
