@@ -197,40 +197,21 @@ struct ConvertRingRelease : KernelPattern<RingReleaseOp> {
                   ConversionPatternRewriter &rewriter) const override {
     KernelBuilder b = kernel.builder(rewriter, op.getLoc());
     Slot slot(b, op.getRing(), adaptor.getStep().front());
-    Value empty = slot.empty();
-    if (!op.getRead().empty())
-      empty = b.gepBytes(empty, waitFor(b, op, adaptor.getRead()));
-    if (kernel.releasedByWarpgroups.contains(op.getRing().getDefiningOp())) {
-      b.mbarArriveIf(empty, kernel.signals);
+    Operation *ring = op.getRing().getDefiningOp();
+    if (kernel.readByThreads.contains(ring))
+      b.fenceProxyAsync();
+    if (kernel.releasedByWarpgroups.contains(ring)) {
+      b.mbarArriveIf(slot.empty(), kernel.signals);
     } else if (slot.layout.row) {
       // Each for what it has read.
-      b.mbarArriveIf(empty, b.c1(true));
+      b.mbarArriveIf(slot.empty(), b.c1(true));
     } else {
       // All lanes have read the scalars, or the tile.
       b.syncWarp();
-      b.mbarArriveIf(empty, b.cmp(Cmp::EQ, kernel.lane, 0));
+      b.mbarArriveIf(slot.empty(), b.cmp(Cmp::EQ, kernel.lane, 0));
     }
     rewriter.eraseOp(op);
     return success();
-  }
-
-  /// A zero that is there when what was read is. The arrival needs it: ptxas
-  /// has instructions wait for their operands, and for nothing else.
-  Value waitFor(KernelBuilder &b, RingReleaseOp op,
-                ArrayRef<ValueRange> read) const {
-    Value all;
-    for (auto [value, registers] : llvm::zip_equal(op.getRead(), read)) {
-      // One of each instruction's four registers.
-      int64_t bits = registers.front().getType().getIntOrFloatBitWidth();
-      for (size_t i = 0; i < registers.size(); i += 8 * kVectorBytes / bits) {
-        Value word = bits == 32 ? b.bitcast(registers[i], b.i32)
-                                : b.repack16(registers[i], registers[i + 1]);
-        all = all ? b.or_(all, word) : word;
-      }
-    }
-    // The same number in two ways, of which ptxas does not know.
-    Value lane = b.ptx32("mov.u32 $0, %laneid;", {});
-    return b.and_(all, b.xor_(lane, kernel.lane));
   }
 };
 

@@ -470,6 +470,10 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   for (RingCreateOp ring : rings)
     if (isReleasedByWarpgroups(ring))
       kernel.releasedByWarpgroups.insert(ring);
+  func.walk([&](LoadMatrixOp load) {
+    if (auto wait = load.getSource().getDefiningOp<RingWaitOp>())
+      kernel.readByThreads.insert(wait.getRing().getDefiningOp());
+  });
   SmallVector<CopierOp> copiers(func.getOps<CopierOp>());
   emitInit(b, kernel, rings, copiers, params.globals);
   if (kernel.isDependent) {

@@ -46,7 +46,6 @@ private:
   LogicalResult checkVectors(Operation *op, RankedTensorType tile, Value global,
                              std::optional<int64_t> first);
   LogicalResult checkCopier(CopierOp op);
-  LogicalResult checkRelease(RingReleaseOp op);
   LogicalResult checkReduce(ReduceOp op);
   LogicalResult checkMath(Operation *op);
 
@@ -291,22 +290,6 @@ LogicalResult Checker::checkCopier(CopierOp op) {
   return checkMap(op, op.getTarget());
 }
 
-LogicalResult Checker::checkRelease(RingReleaseOp op) {
-  if (failed(checkRing(op, op.getRing(), op.getStep())))
-    return failure();
-  for (Operation *user : op.getRing().getUsers()) {
-    auto wait = dyn_cast<RingWaitOp>(user);
-    if (!wait || wait.getStep() != op.getStep())
-      continue;
-    for (Value value : wait.getRead())
-      if (!llvm::is_contained(op.getRead(), value))
-        return op.emitOpError() << "expected to name what was read from the "
-                                   "slot, not "
-                                << value.getType();
-  }
-  return success();
-}
-
 LogicalResult Checker::checkReduce(ReduceOp op) {
   auto from = cast<RankedTensorType>(op.getSource().getType());
   if (from.getElementTypeBitWidth() != 32)
@@ -354,10 +337,9 @@ LogicalResult Checker::checkOp(Operation *op) {
       })
       .Case<ArrayAppendOp, ArrayReadOp, ArrayWriteOp>(
           [&](auto access) { return checkArray(op, access.getArray()); })
-      .Case([&](RingWaitOp wait) {
-        return checkRing(op, wait.getRing(), wait.getStep());
+      .Case<RingWaitOp, RingReleaseOp>([&](auto ringOp) {
+        return checkRing(op, ringOp.getRing(), ringOp.getStep());
       })
-      .Case([&](RingReleaseOp release) { return checkRelease(release); })
       .Case([&](StoreOp store) -> LogicalResult {
         auto type = cast<RankedTensorType>(store.getSource().getType());
         if (type.getShape()[1] % kSwizzleElements != 0)

@@ -450,24 +450,3 @@ func.func private @row_first(!tile.ring<1, tensor<128xi32, #tile.col>, i32>)
 
 // expected-error @+1 {{expected a row of elements of 16 or 32 bit in the layout #tile.col, got 'tensor<128xi32, #tile.lane>'}}
 func.func private @row_layout(!tile.ring<1, tensor<128xi32, #tile.lane>>)
-
-// -----
-
-#one = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
-!ring = !tile.ring<1, tensor<32xi32, #tile.col>>
-// The row might be overwritten while it is read.
-tile.func @unread_row(%p: !tile.global<?xi32>, %o: !tile.global<?xi32>) attributes {config = #one, shared_bytes = 144} {
-  %ring = tile.ring_create {control_offset = 0} : !ring
-  tile.warp_specialize producer {
-    %z = arith.constant 0 : i32
-    %row = tile.read %p[%z] : !tile.global<?xi32> -> tensor<32xi32, #tile.wide_col>
-    tile.ring_push %ring step %z row(%row : tensor<32xi32, #tile.wide_col>) : !ring
-  } consumer {
-    %z = arith.constant 0 : i32
-    %r = tile.ring_wait %ring step %z : !ring
-    // expected-error @+1 {{expected to name what was read from the slot, not 'tensor<32xi32, #tile.col>'}}
-    tile.ring_release %ring step %z : !ring
-    tile.write %r, %o[%z] : tensor<32xi32, #tile.col>, !tile.global<?xi32>
-  }
-  tile.return
-}

@@ -91,8 +91,9 @@ void Shadow::failWrite(const Access &access, unsigned agent, unsigned line,
                         std::to_string(line);
   if (agent >= kWgmmaAgent)
     fault(Kind::OverwriteInUse, earlier + " may not have finished");
-  if (!wasRead && access.async &&
-      access.clocks.seen[agent] >= words[address / 4].clock)
+  uint32_t clock =
+      wasRead ? reads[agent][address / 4].clock : words[address / 4].clock;
+  if (access.async && access.clocks.seen[agent] >= clock)
     fault(Kind::MissingProxyFence,
           earlier + " was through the generic proxy, and no fence.proxy.async "
                     "lies between");
@@ -106,7 +107,10 @@ void Shadow::write(const Access &access, uint32_t address, uint32_t bytes) {
   for (unsigned agent : readers) {
     if (agent == access.agent)
       continue;
-    uint32_t limit = seen[agent];
+    // A read through the generic proxy may be on its way when its thread goes
+    // on.
+    uint32_t limit =
+        access.async && agent < kWgmmaAgent ? known[agent] : seen[agent];
     const Read *theirs = reads[agent].data();
     for (uint32_t i = first; i <= last; ++i)
       if (theirs[i].clock > limit && !(access.atomic && theirs[i].atomic))

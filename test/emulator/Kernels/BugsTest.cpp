@@ -120,6 +120,11 @@ static const Bug kBugs[] = {
      R"(fence\.proxy\.async\.shared::cta;)",
      "",
      {"missing-proxy-fence"}},
+    // Queries are read into registers, and the next ones overwrite them.
+    {"MissingProxyFenceOfReads",
+     R"(fence\.proxy\.async\.shared::cta;(?=\s*bar\.warp\.sync))",
+     "",
+     {"missing-proxy-fence"}},
     {"MissingWgmmaFence",
      R"(wgmma\.fence\.sync\.aligned;)",
      "",

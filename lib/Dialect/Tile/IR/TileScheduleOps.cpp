@@ -97,17 +97,6 @@ bool RingCreateOp::clearsRows() {
 
 bool RingCreateOp::keepsScratch() { return true; }
 
-SmallVector<Value> RingWaitOp::getRead() {
-  SmallVector<Value> read;
-  if (getTile())
-    for (Operation *user : getTile().getUsers())
-      if (auto load = dyn_cast<LoadMatrixOp>(user))
-        read.push_back(load.getResult());
-  if (getRow() && !getRow().use_empty())
-    read.push_back(getRow());
-  return read;
-}
-
 LogicalResult RingPushOp::verify() {
   RingType type = getRing().getType();
   RankedTensorType row = type.getRow();

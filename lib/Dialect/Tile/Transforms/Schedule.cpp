@@ -209,7 +209,7 @@ static void scheduleTold(ForEachOp items, Value ring) {
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&loop.getBefore());
   auto wait = RingWaitOp::create(builder, loc, types, ring, Value());
-  RingReleaseOp::create(builder, loc, ring, Value(), ValueRange());
+  RingReleaseOp::create(builder, loc, ring, Value());
   Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                      wait.getResult(0), zero);
   scf::ConditionOp::create(builder, loc, more, wait.getResults());

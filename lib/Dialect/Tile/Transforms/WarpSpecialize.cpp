@@ -274,8 +274,7 @@ static void addReleases(Region &region) {
     OpBuilder builder(wait);
     builder.setInsertionPointAfter(
         wait.getTile() ? getLastUser(wait, wait.getTile()) : wait);
-    RingReleaseOp::create(builder, wait.getLoc(), wait.getRing(), Value(),
-                          wait.getRead());
+    RingReleaseOp::create(builder, wait.getLoc(), wait.getRing(), Value());
   });
 }
 

@@ -222,7 +222,7 @@ tile.func @no_configuration() {
 // CHECK: tile.dot
 // CHECK: scf.if
 // CHECK-NEXT: %[[ROW:.*]] = tile.ring_wait %[[ROWS]] : <4, tensor<64xi32, #tile.col>>
-// CHECK-NEXT: tile.ring_release %[[ROWS]] read(%[[ROW]] : tensor<64xi32, #tile.col>)
+// CHECK-NEXT: tile.ring_release %[[ROWS]]
 // CHECK-NEXT: tile.broadcast %[[ROW]]
 tile.func @row(%a: !tile.global<?x64xbf16>, %p: !tile.global<?xi32>, %bits: !tile.global<?x?xi32>, %o: !tile.global<?x64xf32>) attributes {config = #divided} {
   %c0 = arith.constant 0 : i32

@@ -238,37 +238,26 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
   let hasVerifier = 1;
 }
 
-def Tile_RingReleaseOp : Tile_SyncOp<"ring_release",
-                                     [AttrSizedOperandSegments]> {
+def Tile_RingReleaseOp : Tile_SyncOp<"ring_release"> {
   let summary = "Give the slot of a ring back";
   let description = [{
     The slot of the last `tile.ring_wait` of this ring; nothing uses its tile afterwards.
     Scalars and rows are values, which stay.
 
-    `read` are the register tiles that were read from the slot: its row, and what
-    `tile.load_matrix` made of its tile. The slot is given back when they have arrived.
-    An instruction that reads shared memory only begins to do so; ptxas lets the arrival
-    at the slot's barrier overtake it, and the next tile would overwrite what is read.
-
     Example:
 
     ```mlir
     tile.func @f() {
-      %ring = tile.ring_create : !tile.ring<2, tensor<128xi32, #tile.col>>
+      %ring = tile.ring_create : !tile.ring<2, i32>
       %z = arith.constant 0 : i32
-      %row = tile.ring_wait %ring step %z : !tile.ring<2, tensor<128xi32, #tile.col>>
-      tile.ring_release %ring step %z read(%row : tensor<128xi32, #tile.col>)
-        : !tile.ring<2, tensor<128xi32, #tile.col>>
+      %item = tile.ring_wait %ring step %z : !tile.ring<2, i32>
+      tile.ring_release %ring step %z : !tile.ring<2, i32>
       tile.return
     }
     ```
   }];
-  let arguments = (ins Tile_RingType:$ring, Optional<I32>:$step,
-                       Variadic<AnyStaticShapeTensor>:$read);
-  let assemblyFormat = [{
-    $ring (`step` $step^)? (`read` `(` $read^ `:` type($read) `)`)? attr-dict
-    `:` type($ring)
-  }];
+  let arguments = (ins Tile_RingType:$ring, Optional<I32>:$step);
+  let assemblyFormat = "$ring (`step` $step^)? attr-dict `:` type($ring)";
 }
 
 def Tile_RingWaitOp : Tile_SyncOp<"ring_wait", [
@@ -304,9 +293,6 @@ def Tile_RingWaitOp : Tile_SyncOp<"ring_wait", [
     ResultRange getScalars();
     /// The row, or null.
     Value getRow();
-    /// The register tiles that are read from the slot: a row that is used, and
-    /// what `tile.load_matrix` makes of the tile.
-    SmallVector<Value> getRead();
   }];
 }
 
