@@ -119,7 +119,7 @@ struct KernelContext {
   /// just ended, all its warps have waited for the slot. Elsewhere one may lag
   /// behind.
   llvm::DenseSet<Operation *> releasedByWarpgroups;
-  /// Rings whose tiles threads read themselves (tile.load_matrix). A copy
+  /// Rings whose tiles threads read themselves, not products alone. A copy
   /// writes the next tile through the async proxy, of which it takes a fence to
   /// come behind a thread's read (PTX ISA, "Async proxy"): the read may be on
   /// its way when the thread arrives at the slot's barrier.

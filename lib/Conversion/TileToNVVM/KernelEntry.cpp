@@ -470,8 +470,9 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   for (RingCreateOp ring : rings)
     if (isReleasedByWarpgroups(ring))
       kernel.releasedByWarpgroups.insert(ring);
-  func.walk([&](LoadMatrixOp load) {
-    if (auto wait = load.getSource().getDefiningOp<RingWaitOp>())
+  func.walk([&](RingWaitOp wait) {
+    if (wait.getTile() && !llvm::all_of(wait.getTile().getUsers(),
+                                        llvm::IsaPred<DotOp, DotAsyncOp>))
       kernel.readByThreads.insert(wait.getRing().getDefiningOp());
   });
   SmallVector<CopierOp> copiers(func.getOps<CopierOp>());
