@@ -449,15 +449,14 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
     auto to = getTensor(op.getResult());
     if (!isa<ColAttr>(to.getEncoding()))
       return failure();
-    int64_t length = to.getShape()[0], bytes = to.getElementTypeBitWidth() / 8;
+    int64_t length = to.getShape()[0], bytes = getRowBytes(to);
     // Each warp has all columns of #tile.wide_col, and needs no other then.
     bool inWarp = isa<WideColAttr>(getTensor(op.getSource()).getEncoding());
     Value group = kernel.warpgroup;
     if (inWarp)
       group = b.add(b.mul(group, kWarpgroupWarps), kernel.wgWarp);
-    Value base =
-        b.gepBytes(b.gepBytes(b.sharedBase(), b.mul(group, length * bytes)),
-                   *op.getOffset());
+    Value base = b.gepBytes(b.gepBytes(b.sharedBase(), b.mul(group, bytes)),
+                            *op.getOffset());
     auto meet = [&] {
       if (inWarp)
         b.syncWarp();
@@ -477,7 +476,7 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
         b.ptxIf("st.shared.b32 [$0], $1;", {mine, b.bitcast(value, b.i32)},
                 b.cmp(Cmp::LT, kernel.wgThread, length));
       else
-        b.store(value, mine, bytes);
+        b.store(value, mine, bytes / length);
     }
     meet();
     rewriter.replaceOpWithMultiple(

@@ -450,3 +450,18 @@ func.func private @row_first(!tile.ring<1, tensor<128xi32, #tile.col>, i32>)
 
 // expected-error @+1 {{expected a row of elements of 16 or 32 bit in the layout #tile.col, got 'tensor<128xi32, #tile.lane>'}}
 func.func private @row_layout(!tile.ring<1, tensor<128xi32, #tile.lane>>)
+
+// -----
+
+// expected-error @+1 {{expected a row of elements of 16 or 32 bit in the layout #tile.col, got 'tensor<128xindex, #tile.col>'}}
+func.func private @row_elements(!tile.ring<1, tensor<128xindex, #tile.col>>)
+
+// -----
+
+tile.func @relayout_halves(%in: !tile.global<?xf16>) {
+  %z = arith.constant 0 : i32
+  %p = tile.read %in[%z] : !tile.global<?xf16> -> tensor<128xf16, #tile.lane>
+  // expected-error @+1 {{expected 32 bit in #tile.lane or 16 or 32 bit in #tile.wide_col to #tile.col, or i32 in #tile.lane to #tile.wide_col, of the same shape}}
+  %c = tile.relayout %p : tensor<128xf16, #tile.lane> to tensor<128xf16, #tile.col>
+  tile.return
+}

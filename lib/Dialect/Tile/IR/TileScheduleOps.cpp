@@ -66,8 +66,8 @@ int64_t RingCreateOp::getScratchBytes(ConfigAttr) {
 int64_t RingCreateOp::getScratchAlignment() { return kSwizzleAlignment; }
 
 bool tile::isOfRow(Type element) {
-  unsigned bits = element.getIntOrFloatBitWidth();
-  return bits == 16 || bits == 32;
+  return element.isIntOrFloat() && (element.getIntOrFloatBitWidth() == 16 ||
+                                    element.getIntOrFloatBitWidth() == 32);
 }
 
 int64_t tile::getRowBytes(RankedTensorType row) {

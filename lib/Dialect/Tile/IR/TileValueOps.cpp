@@ -509,13 +509,13 @@ LogicalResult RelayoutOp::verify() {
   RankedTensorType from = getTensor(getSource()), to = getTensor(getResult());
   if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
     return failure();
-  unsigned bits = from.getElementTypeBitWidth();
+  Type element = from.getElementType();
   bool areNumbers = hasLayouts(from, to, is<LaneAttr>, is<WideColAttr>) &&
-                    from.getElementType().isInteger(32);
-  bool areOfLanes =
-      hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) && bits == 32;
-  bool areOfWarps = hasLayouts(from, to, is<WideColAttr>, is<ColAttr>) &&
-                    isOfRow(from.getElementType());
+                    element.isInteger(32);
+  bool areOfLanes = hasLayouts(from, to, is<LaneAttr>, is<ColAttr>) &&
+                    element.getIntOrFloatBitWidth() == 32;
+  bool areOfWarps =
+      hasLayouts(from, to, is<WideColAttr>, is<ColAttr>) && isOfRow(element);
   if (!(areOfLanes || areOfWarps || areNumbers) ||
       from.getShape() != to.getShape())
     return emitOpError()
@@ -535,7 +535,7 @@ int64_t RelayoutOp::getScratchBytes(ConfigAttr config) {
   int64_t copies = isa<WideColAttr>(type.getEncoding())
                        ? config.getConsumerWarps()
                        : config.getConsumers();
-  return copies * type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  return copies * getRowBytes(type);
 }
 
 LogicalResult SplatOp::verify() {
