@@ -144,6 +144,29 @@ TEST(Control, BarriersReduceOverTheirThreads) {
   EXPECT_EQ(out[95], 261070u);
 }
 
+TEST(Control, BarriersOfTwoWarpgroupsReduceApart) {
+  // Barriers 1 and 2 are of one warpgroup each, 3 is of both. In odd rounds
+  // thread 200 has true.
+  EXPECT_EQ(kindOf(R"(
+    shr.u32 %r0, %me, 7; setp.eq.u32 %p9, %r0, 1;
+    add.s32 %r1, %r0, 1; mov.b32 %r2, 128; mov.b32 %r3, 0;
+    again: and.b32 %r4, %r3, 1; setp.eq.u32 %p8, %r4, 1;
+    setp.eq.and.u32 %p0, %me, 200, %p8;
+    and.pred %p7, %p8, %p9; selp.b32 %r5, 127, 128, %p7;
+    barrier.cta.red.or.pred %p1, %r1, %r2, %p0;
+    xor.pred %p1, %p1, %p7; @%p1 trap;
+    barrier.cta.red.and.aligned.pred %p2, %r1, 128, !%p0;
+    xor.pred %p2, %p2, %p7; @!%p2 trap;
+    bar.red.popc.u32 %r6, %r1, %r2, !%p0;
+    setp.ne.u32 %p3, %r6, %r5; @%p3 trap;
+    bar.cta.red.or.pred %p4, 3, 256, %p0;
+    xor.pred %p4, %p4, %p8; @%p4 trap;
+    bar.red.and.pred %p5, 3, %p0; @%p5 trap;
+    add.s32 %r3, %r3, 1; setp.lt.u32 %p6, %r3, 4; @%p6 bra again;)",
+                   256),
+            "");
+}
+
 TEST(Control, SpecialRegistersTellThePlace) {
   Snippet snippet;
   snippet.body = R"(mov.u32 %r1, %ctaid.x; mov.u32 %r2, %ntid.x;

@@ -38,6 +38,8 @@ TEST(Parser, NamesTheUnknownInstructionAndItsLine) {
                     "%d0, %d1, %p0, 1, 1, 0, 0;"),
             "line 11: unknown instruction "
             "'wgmma.mma_async.sync.aligned.m64n12k16.f32.f16.f16'");
+  EXPECT_EQ(errorOf("bar.red.or.u32 %r0, 1, %p0;"),
+            "line 11: unknown instruction 'bar.red.or.u32'");
 }
 
 TEST(Parser, ChecksNamesAndTypesOfOperands) {
@@ -48,6 +50,9 @@ TEST(Parser, ChecksNamesAndTypesOfOperands) {
             "line 11: expected a register of 32 bits, got '%d0'");
   EXPECT_EQ(errorOf("add.s32 %r0, %r1;"),
             "line 11: expected 3 operands of 'add.s32', got 2");
+  EXPECT_EQ(errorOf("barrier.cta.red.or.pred %p0, 1;"),
+            "line 11: expected 3 to 4 operands of 'barrier.cta.red.or.pred', "
+            "got 2");
   EXPECT_EQ(errorOf("selp.b32 %r0, 1, 2, %r1;"),
             "line 11: expected a predicate as operand of 'selp.b32'");
   EXPECT_EQ(errorOf("@%r0 mov.b32 %r0, 1;"),

@@ -206,11 +206,53 @@ TEST(Report, BarriersReduceInOneWayAtATime) {
                    "bar.sync 0; bar.red.or.pred %p1, 0, %p0;",
                    64),
             "");
-  EXPECT_EQ(kindOf("setp.eq.u32 %p0, %warp, 0; @%p0 bra first;"
-                   "bar.sync 1, 64; bra end;"
-                   "first: bar.red.popc.u32 %r0, 1, 64, %p0; end:",
+  // The PTX ISA calls it unpredictable when warps that synchronise or arrive
+  // take part in a reduction.
+  for (const char *other : {"bar.sync", "bar.arrive"})
+    EXPECT_EQ(kindOf(std::string("setp.eq.u32 %p0, %warp, 0; @%p0 bra first;") +
+                         other +
+                         " 1, 64; bra end;"
+                         "first: bar.red.popc.u32 %r0, 1, 64, %p0; end:",
+                     64),
+              "wrong-barrier");
+}
+
+TEST(Report, BarriersThatReduceWaitAsOthersDo) {
+  const std::string warp0 = "setp.eq.u32 %p0, %warp, 0;";
+  EXPECT_EQ(kindOf(warp0 + "bar.red.or.pred %p1, 1, 96, %p0;", 64), "deadlock");
+  EXPECT_EQ(kindOf(warp0 + "mad.lo.s32 %r0, %warp, 32, 64;"
+                           "bar.red.or.pred %p1, 1, %r0, %p0;",
                    64),
+            "wrong-thread-count");
+  EXPECT_EQ(kindOf(warp0 + "bar.red.or.pred %p1, 16, 64, %p0;", 64),
             "wrong-barrier");
+  EXPECT_EQ(
+      kindOf("setp.eq.u32 %p0, %me, 0; @%p0 bar.red.or.pred %p1, 0, %p0;", 64),
+      "divergent-aligned");
+  EXPECT_EQ(kindOf("bar.red.or.pred %p1, 0, %p0;"), "uninitialised-register");
+}
+
+TEST(Report, BarriersThatReduceOrderMemory) {
+  // Written before the first, read between the two, overwritten behind them.
+  const std::string body = R"(setp.eq.u32 %p0, %warp, 0;
+    @%p0 st.shared.b32 [smem], %me;
+    barrier.cta.red.or.pred %p1, 1, 64, %p0;
+    ld.shared.b32 %r0, [smem];
+    barrier.cta.red.popc.u32 %r1, 2, 64, !%p0;
+    @%p0 st.shared.b32 [smem], %me;)";
+  EXPECT_EQ(kindOf(body, 64), "");
+  for (std::string barrier : {"barrier.cta.red.or.pred %p1, 1, 64, %p0;",
+                              "barrier.cta.red.popc.u32 %r1, 2, 64, !%p0;"}) {
+    std::string wrong = body;
+    wrong.erase(wrong.find(barrier), barrier.size());
+    EXPECT_TRUE(isAlwaysReported(wrong, 64)) << "without " << barrier;
+  }
+  // Barriers of one warp each order nothing between them.
+  EXPECT_EQ(kindOf("setp.eq.u32 %p0, %warp, 0; @%p0 st.shared.b32 [smem], %me;"
+                   "bar.red.or.pred %p1, %warp, 32, %p0;"
+                   "@!%p0 st.shared.b32 [smem], %me;",
+                   64),
+            "race");
 }
 
 TEST(Report, WarpInstructions) {
