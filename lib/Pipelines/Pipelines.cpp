@@ -79,6 +79,7 @@ void pbs::buildTileStage(OpPassManager &pm,
                          const NVVMPipelineOptions &options) {
   ConvertPBSToTilePassOptions convert;
   convert.queryRows = options.queryRows;
+  convert.keepMaximum = options.keepMaximum;
   convert.scoreWords = options.scoreWords;
   pm.addPass(createConvertPBSToTilePass(convert));
   OpPassManager &kernels = pm.nest(kGPUModule).nest<tile::FuncOp>();

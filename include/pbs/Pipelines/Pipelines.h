@@ -66,6 +66,11 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       llvm::cl::desc("Tiles: rows of a query block that no list divides; 0: "
                      "by the head dimension"),
       llvm::cl::init(0)};
+  Option<bool> keepMaximum{
+      *this, "keep-maximum",
+      llvm::cl::desc("Tiles: rows of attention keep the maximum of their first "
+                     "key blocks, where probabilities are bf16"),
+      llvm::cl::init(false)};
   Option<bool> dependentLaunch{
       *this, "dependent-launch",
       llvm::cl::desc("Kernels wait for those before them themselves, so that "

@@ -47,6 +47,8 @@ struct Problem {
   /// Probabilities are rounded to `dtype` before they are multiplied, as in any
   /// kernel on tensor cores.
   bool roundsProbabilities = false;
+  /// So is that of the maximum, which is exactly 1 otherwise.
+  bool roundsMaximum = false;
   /// Another score of a scaled score, the batch, the query head, the position
   /// of the row and that of the key; null for none. Acts in attention only.
   std::function<double(double score, int64_t batch, int64_t head, int64_t row,

@@ -12,7 +12,8 @@ using namespace mlir::pbs;
 
 KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
                            ArrayRef<unsigned> buffers,
-                           ArrayRef<AffineExpr> items, AffineExpr blockScratch)
+                           ArrayRef<AffineExpr> items, AffineExpr blockScratch,
+                           ItemList itemList)
     : ImplicitLocOpBuilder(kernel.getComputeOp().getLoc(),
                            kernel.getContext()) {
   setInsertionPointToEnd(module);
@@ -22,11 +23,19 @@ KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
     types.push_back(tile::GlobalType::get(getContext(), type.getShape(),
                                           type.getElementType()));
   }
+  auto words =
+      tile::GlobalType::get(getContext(), ShapedType::kDynamic, getI32Type());
   if (blockScratch)
-    types.push_back(tile::GlobalType::get(getContext(), ShapedType::kDynamic,
-                                          getI32Type()));
-  auto func = tile::FuncOp::create(*this, kernel.getSymName(),
-                                   getFunctionType(types, {}));
+    types.push_back(words);
+  if (itemList != ItemList::None)
+    types.push_back(words);
+  bool follows = itemList == ItemList::Followed;
+  StringRef name = kernel.getSymName();
+  auto func = tile::FuncOp::create(
+      *this, follows ? (name + "_again").str() : name.str(),
+      getFunctionType(types, {}));
+  if (follows)
+    func->setAttr("tile.follows", FlatSymbolRefAttr::get(getContext(), name));
   entry = &func.getBody().front();
   for (auto [index, number] : llvm::enumerate(buffers)) {
     func.setArgAttr(index, "tile.buffer", getI32IntegerAttr(number));
@@ -41,10 +50,14 @@ KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
   for (AffineExpr factor : items)
     count = count * factor;
   func->setAttr("tile.items", makeMap(count));
+  unsigned next = buffers.size();
   if (blockScratch) {
-    scratch = entry->getArguments().back();
-    func.setArgAttr(buffers.size(), "tile.block_scratch",
-                    makeMap(blockScratch));
+    scratch = entry->getArgument(next);
+    func.setArgAttr(next++, "tile.block_scratch", makeMap(blockScratch));
+  }
+  if (itemList != ItemList::None) {
+    list = entry->getArgument(next);
+    func.setArgAttr(next, "tile.item_list", getUnitAttr());
   }
   setInsertionPointToEnd(entry);
   auto end = tile::ReturnOp::create(*this);

@@ -22,6 +22,10 @@ constexpr int64_t kBlock = 128;
 constexpr int64_t kSwizzleBytes = 128;
 constexpr double kLog2E = 1.4426950408889634;
 
+/// Whether a kernel puts work items on a list, or is the one behind it that has
+/// just those to do.
+enum class ItemList { None, Made, Followed };
+
 /// Builds the tile.func of a plan.kernel. Scalars are i32; constants stand at
 /// the start of the function, each once.
 class KernelWriter : public ImplicitLocOpBuilder {
@@ -33,10 +37,14 @@ public:
   /// memory for itself.
   KernelWriter(plan::KernelOp kernel, Block *module, ArrayRef<unsigned> buffers,
                ArrayRef<AffineExpr> items,
-               AffineExpr blockScratch = AffineExpr());
+               AffineExpr blockScratch = AffineExpr(),
+               ItemList list = ItemList::None);
 
   /// The argument for a buffer.
   Value buffer(unsigned number) const { return arguments.lookup(number); }
+
+  /// The list of work items that the kernel makes or follows.
+  Value itemList() const { return list; }
 
   /// The words of all blocks' scratch.
   Value blockScratch() const { return scratch; }
@@ -89,7 +97,7 @@ public:
 
 private:
   llvm::SmallDenseMap<unsigned, Value> arguments;
-  Value scratch;
+  Value scratch, list;
   llvm::SmallDenseMap<Attribute, Value> constants;
   Block *entry;
   /// The last constant of the entry block.

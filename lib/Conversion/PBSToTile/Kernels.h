@@ -17,12 +17,19 @@ namespace mlir::pbs {
 constexpr llvm::StringLiteral kNoPool =
     "expected a pool with code for a GPU, such as #pbs.mean_pool, got ";
 
+struct AttentionOptions {
+  /// Rows of query blocks of attention without a list; 0 chooses.
+  int64_t queryRows = 0;
+  /// Whether rows keep the maximum of their first key blocks, where
+  /// probabilities have the range for it.
+  bool keepMaximum = false;
+};
+
 /// Each writes the code of `kernel`, whose compute op is `op`, at the end of
 /// `module`, or returns why it cannot and writes nothing.
-///
-/// Attention without a list has query blocks of `queryRows` rows; 0 chooses.
 std::optional<std::string> writeKernel(AttentionOp op, plan::KernelOp kernel,
-                                       Block *module, int64_t queryRows);
+                                       Block *module,
+                                       const AttentionOptions &options);
 std::optional<std::string> writeKernel(BlockScoresOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(ColumnImportanceOp op,
@@ -46,7 +53,7 @@ std::optional<std::string> writeKernel(MergeStatsOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(PackedAttentionOp op,
                                        plan::KernelOp kernel, Block *module,
-                                       int64_t queryRows);
+                                       const AttentionOptions &options);
 std::optional<std::string> writeKernel(PermuteKVOp op, plan::KernelOp kernel,
                                        Block *module);
 std::optional<std::string> writeKernel(SortSegmentsOp op, plan::KernelOp kernel,
@@ -56,7 +63,8 @@ std::optional<std::string> writeKernel(ProxyStatsOp op, plan::KernelOp kernel,
 std::optional<std::string> writeKernel(SplitProxyStatsOp op,
                                        plan::KernelOp kernel, Block *module);
 std::optional<std::string> writeKernel(SparseAttentionOp op,
-                                       plan::KernelOp kernel, Block *module);
+                                       plan::KernelOp kernel, Block *module,
+                                       const AttentionOptions &options);
 std::optional<std::string> writeKernel(PoolOp op, plan::KernelOp kernel,
                                        Block *module);
 

@@ -46,23 +46,24 @@ struct ConvertPBSToTilePass final
       OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
       code = gpu::GPUModuleOp::create(builder, module.getLoc(), kGPUModuleName);
     }
+    AttentionOptions attention{queryRows, keepMaximum};
     for (plan::KernelOp kernel : kernels) {
       using Reason = std::optional<std::string>;
       Reason reason =
           llvm::TypeSwitch<Operation *, Reason>(kernel.getComputeOp())
-              .Case<AttentionOp, PackedAttentionOp>([&](auto op) {
-                return writeKernel(op, kernel, code.getBody(), queryRows);
-              })
+              .Case<AttentionOp, PackedAttentionOp, SparseAttentionOp>(
+                  [&](auto op) {
+                    return writeKernel(op, kernel, code.getBody(), attention);
+                  })
               .Case<FusedSelectBlocksOp, SelectBlocksOp>([&](auto op) {
                 return writeKernel(op, kernel, code.getBody(), scoreWords);
               })
               .Case<BlockScoresOp, ColumnImportanceOp, FusedPermuteKVOp,
                     GatherProxiesOp, HeadCoverageOp, MergeStatsOp, PermuteKVOp,
                     PoolOp, ProxyStatsOp, RowCoverageOp, SortSegmentsOp,
-                    SparseAttentionOp, SplitPoolOp, SplitProxyStatsOp>(
-                  [&](auto op) {
-                    return writeKernel(op, kernel, code.getBody());
-                  })
+                    SplitPoolOp, SplitProxyStatsOp>([&](auto op) {
+                return writeKernel(op, kernel, code.getBody());
+              })
               .Default([](Operation *) -> Reason {
                 return "there is no kernel of tiles for it";
               });

@@ -278,6 +278,44 @@ struct ConvertFetchItem : KernelPattern<FetchItemOp> {
   }
 };
 
+struct ConvertAppendItem : KernelPattern<AppendItemOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(AppendItemOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Value item = adaptor.getItem().front(), items = adaptor.getItems().front();
+    Value count = kernel.getAddress(b, op.getList(), {});
+    Value flag =
+        kernel.getAddress(b, op.getList(), {b.add(b.add(items, item), 1)});
+    b.ptx32("{\n.reg .pred p, q;\n.reg .b64 a;\n"
+            "setp.ne.b32 q, $4, 0;\nmov.b32 $0, 1;\n"
+            "@q atom.global.exch.b32 $0, [$2], 1;\n"
+            "setp.eq.and.b32 p, $0, 0, q;\n"
+            "@p atom.global.add.u32 $0, [$1], 1;\n"
+            "mad.wide.u32 a, $0, 4, $1;\n@p st.global.b32 [a+4], $3;\n}",
+            {count, flag, item,
+             b.select(b.cmp(Cmp::EQ, kernel.lane, 0), b.c32(1), b.c32(0))});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertReadWord : KernelPattern<ReadWordOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(ReadWordOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    Value address =
+        kernel.getAddress(b, op.getSource(), {adaptor.getIndex().front()});
+    rewriter.replaceOp(op, b.load(address, b.i32, 4, /*invariant=*/true));
+    return success();
+  }
+};
+
 struct ConvertBlockId : KernelPattern<BlockIdOp> {
   using KernelPattern::KernelPattern;
 
@@ -304,8 +342,9 @@ struct ConvertGridSize : KernelPattern<GridSizeOp> {
 void tile::populateRingPatterns(RewritePatternSet &patterns,
                                 const TypeConverter &converter,
                                 KernelContext &kernel) {
-  patterns.add<ConvertBlockId, ConvertFetchItem, ConvertGridSize,
-               ConvertRingPush, ConvertRingRelease, ConvertRingWait,
-               ConvertTurnPass, ConvertTurnWait>(converter,
-                                                 patterns.getContext(), kernel);
+  patterns
+      .add<ConvertAppendItem, ConvertReadWord, ConvertBlockId, ConvertFetchItem,
+           ConvertGridSize, ConvertRingPush, ConvertRingRelease,
+           ConvertRingWait, ConvertTurnPass, ConvertTurnWait>(
+          converter, patterns.getContext(), kernel);
 }

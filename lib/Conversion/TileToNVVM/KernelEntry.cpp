@@ -19,6 +19,7 @@ using namespace mlir::tile;
 using pbs::ParamKind;
 
 static constexpr int64_t kCounterBytes = 4;
+static constexpr int64_t kWordBytes = 4;
 
 //===----------------------------------------------------------------------===//
 // Parameters
@@ -38,10 +39,12 @@ public:
 
   /// How the kernel is launched.
   plan::CUDACodeAttr makeCode(SymbolRefAttr symbol, bool isDependent);
-  plan::KernelOp getPlanKernel() const { return planKernel; }
+  /// Gives the code to the kernel of the plan, if there is one.
+  void setCode(plan::CUDACodeAttr code);
 
 private:
   void bindBuffers();
+  AffineExpr getNumItems();
   /// How many blocks there are at most, by each of several reasons.
   SmallVector<AffineExpr> getBounds();
   void collectUses();
@@ -65,6 +68,7 @@ private:
   FuncOp func;
   Builder builder;
   plan::KernelOp planKernel;
+  bool isFollower = false;
   /// Arguments and results of the kernel of the plan.
   int64_t numBuffers = 0;
   /// Number of the buffer of each argument.
@@ -79,7 +83,14 @@ private:
 ParamCollector::ParamCollector(FuncOp func, bool hasTrace)
     : globals(func.getNumArguments()), func(func), builder(func.getContext()) {
   auto module = func->getParentOfType<ModuleOp>();
-  planKernel = module.lookupSymbol<plan::KernelOp>(func.getSymName());
+  auto followed = func->getAttrOfType<FlatSymbolRefAttr>(kFollowsAttrName);
+  planKernel = module.lookupSymbol<plan::KernelOp>(
+      followed ? followed.getValue() : func.getSymName());
+  // The scratch of the kernel that this one follows comes first.
+  if (followed && planKernel) {
+    isFollower = true;
+    llvm::append_range(scratch, planKernel.getScratch());
+  }
   bindBuffers();
   collectUses();
   if (!hasTrace)
@@ -105,6 +116,7 @@ void ParamCollector::bindBuffers() {
   } else {
     for (auto [i, type] : llvm::enumerate(func.getArgumentTypes()))
       if (!func.getArgAttr(i, kCounterAttrName) &&
+          !func.getArgAttr(i, kItemListAttrName) &&
           !func.getArgAttr(i, kBlockScratchAttrName))
         addBuffer(cast<GlobalType>(type).getShape().size());
   }
@@ -116,6 +128,17 @@ void ParamCollector::bindBuffers() {
           func.getContext(),
           makeMap(builder.getAffineConstantExpr(kCounterBytes)),
           /*zeroed=*/true));
+      continue;
+    }
+    if (func.getArgAttr(i, kItemListAttrName)) {
+      // A count, and two words for each item.
+      Attribute list = plan::ScratchAttr::get(
+          func.getContext(), makeMap((getNumItems() * 2 + 1) * kWordBytes),
+          /*zeroed=*/true);
+      auto *known = llvm::find(scratch, list);
+      buffers.push_back(numBuffers + (known - scratch.begin()));
+      if (known == scratch.end())
+        scratch.push_back(list);
       continue;
     }
     if (auto bytes =
@@ -132,10 +155,15 @@ void ParamCollector::bindBuffers() {
   }
 }
 
+AffineExpr ParamCollector::getNumItems() {
+  auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName);
+  return items ? items.getValue().getResult(0) : AffineExpr();
+}
+
 SmallVector<AffineExpr> ParamCollector::getBounds() {
   SmallVector<AffineExpr> bounds;
-  if (auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName))
-    llvm::append_range(bounds, items.getValue().getResults());
+  if (AffineExpr items = getNumItems())
+    bounds.push_back(items);
   // Persistent blocks: one for each multiprocessor, the last symbol.
   if (func.getConfig()->isPersistent() || bounds.empty())
     bounds.push_back(builder.getAffineSymbolExpr(firstSymbols.back()));
@@ -235,6 +263,10 @@ void ParamCollector::collectUses() {
         addPointer(array, 0);
     } else if (auto fetch = dyn_cast<FetchItemOp>(op)) {
       addPointer(fetch.getCounter(), 0);
+    } else if (auto append = dyn_cast<AppendItemOp>(op)) {
+      addPointer(append.getList(), 0);
+    } else if (auto read = dyn_cast<ReadWordOp>(op)) {
+      addPointer(read.getSource(), 0);
     } else if (auto list = dyn_cast<BitListOp>(op)) {
       addPointer(list.getSource(), list.getSource().getType().getRank() - 1);
     } else if (isa<ReadOp, WriteOp>(op)) {
@@ -281,8 +313,22 @@ plan::CUDACodeAttr ParamCollector::makeCode(SymbolRefAttr symbol,
       func.getContext(), symbol, {makeMap(getBounds()), one, one},
       {config.getThreads(), 1, 1}, *func.getSharedBytes(),
       builder.getArrayAttr(attributes),
-      scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch),
+      scratch.empty() || isFollower ? ArrayAttr()
+                                    : builder.getArrayAttr(scratch),
       isDependent);
+}
+
+void ParamCollector::setCode(plan::CUDACodeAttr code) {
+  if (!planKernel)
+    return;
+  if (isFollower) {
+    auto first = cast<plan::CUDACodeAttr>(planKernel.getCodeAttr());
+    code = plan::CUDACodeAttr::get(
+        func.getContext(), first.getSymbol(), first.getGrid(), first.getBlock(),
+        first.getShared(), first.getParams(),
+        ArrayAttr::get(func.getContext(), scratch), first.getDependent(), code);
+  }
+  planKernel.setCodeAttr(code);
 }
 
 //===----------------------------------------------------------------------===//
@@ -444,8 +490,7 @@ void tile::convertEntry(FuncOp func, KernelContext &kernel, bool trace) {
   b.beginKernel(name, params.kinds, config.getThreads());
   kernel.kernel = b.kernel();
   kernel.kernel->setAttr(kAbiAttrName, code);
-  if (plan::KernelOp planKernel = params.getPlanKernel())
-    planKernel.setCodeAttr(code);
+  params.setCode(code);
 
   Block &body = func.getBody().front();
   for (auto [argument, global] :

@@ -79,8 +79,16 @@ LogicalResult Checker::checkFunc() {
            << "expected " << (config.getSpecialize() ? "a" : "no")
            << " tile.warp_specialize, as the configuration says";
 
-  auto kernel = func->getParentOfType<ModuleOp>().lookupSymbol<plan::KernelOp>(
-      func.getSymName());
+  auto module = func->getParentOfType<ModuleOp>();
+  auto followed = func->getAttrOfType<FlatSymbolRefAttr>(kFollowsAttrName);
+  auto kernel = module.lookupSymbol<plan::KernelOp>(
+      followed ? followed.getValue() : func.getSymName());
+  if (followed &&
+      (!kernel || !isa_and_present<plan::CUDACodeAttr>(kernel.getCodeAttr())))
+    return func.emitOpError()
+           << "expected '" << kFollowsAttrName
+           << "' to name a plan.kernel whose tile.func stands before, got "
+           << followed;
   int64_t numBuffers = func.getNumArguments();
   if (kernel)
     numBuffers = kernel.getNumArguments() + kernel.getResultTypes().size();
@@ -88,6 +96,7 @@ LogicalResult Checker::checkFunc() {
     auto number = func.getArgAttrOfType<IntegerAttr>(i, kBufferAttrName);
     int64_t buffer = number ? number.getInt() : i;
     if (!func.getArgAttr(i, kCounterAttrName) &&
+        !func.getArgAttr(i, kItemListAttrName) &&
         !func.getArgAttr(i, kBlockScratchAttrName) &&
         (buffer < 0 || buffer >= numBuffers))
       return func.emitOpError()

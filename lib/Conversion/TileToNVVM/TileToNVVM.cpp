@@ -87,7 +87,9 @@ struct ConvertTileToNVVMPass final
         Block *body = getModule(module).getBody();
         func->moveBefore(body, body->end());
       }
-      KernelContext kernel(func, dependentLaunch);
+      // It has nothing to do most of the time but to be there.
+      bool isDependent = dependentLaunch || func->hasAttr(kFollowsAttrName);
+      KernelContext kernel(func, isDependent);
       convertEntry(func, kernel, trace);
       if (failed(convertTiles(kernel)) || failed(lowerScalars(kernel.kernel)))
         return signalPassFailure();

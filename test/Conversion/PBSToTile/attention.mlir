@@ -1,5 +1,6 @@
 // RUN: pbs-opt %s -convert-pbs-to-tile -split-input-file -verify-roundtrip | FileCheck %s
 // RUN: pbs-opt %s -convert-pbs-to-tile=query-rows=64 -split-input-file | FileCheck %s --check-prefix=NARROW
+// RUN: pbs-opt %s -convert-pbs-to-tile=keep-maximum=1 -split-input-file | FileCheck %s --check-prefix=KEPT
 // RUN: not pbs-opt %s -convert-pbs-to-tile=query-rows=96 2>&1 | FileCheck %s --check-prefix=ODD
 
 // NARROW: s2 ceildiv 64
@@ -111,7 +112,19 @@ plan.kernel @lse_only(%q: tensor<1x4x?x128xbf16>, %k: tensor<1x2x?x128xbf16>,
 
 // Without causality positions are neither read nor an argument.
 
+// With keep-maximum there are two kernels: the second does what the first lists.
 // CHECK-LABEL: tile.func @listed_not_causal
+// KEPT-LABEL: tile.func @listed_not_causal
+// KEPT-SAME: %[[LIST:[^:]*]]: !tile.global<?xi32> {tile.item_list}) attributes {tile.items
+// KEPT: tile.for_each (%{{.*}}, %{{.*}}, %{{.*}}) in (%{{.*}}, %{{.*}}, %{{.*}}) together %{{[^ ]*}} {
+// KEPT: %[[SUM:.*]] = tile.reduce add {{.*}} -> tensor<128xf32, #tile.row>
+// KEPT: arith.cmpf ugt, %[[SUM]], %{{.*}}
+// KEPT: scf.if
+// KEPT: tile.append_item %{{.*}} of %{{.*}} to %[[LIST]]
+// KEPT-LABEL: tile.func @listed_not_causal_again
+// KEPT-SAME: %[[LIST:[^:]*]]: !tile.global<?xi32> {tile.item_list})
+// KEPT-SAME: tile.follows = @listed_not_causal
+// KEPT: tile.for_each {{.*}} listed %[[LIST]]
 // CHECK-SAME: !tile.global<1x2x?x128xbf16> {tile.buffer = 2 : i32}, %[[BITS:[^:]*]]: !tile.global<1x4x?x?xi32> {tile.buffer = 5 : i32}, %{{[^:]*}}: !tile.global<1x4x?x128xbf16> {tile.buffer = 6 : i32})
 // CHECK: tile.for_each (%[[B:.*]], %[[H:.*]], %[[A:.*]]) in
 // CHECK: tile.bit_list %[[BITS]][%[[B]], %[[H]], %[[A]]]

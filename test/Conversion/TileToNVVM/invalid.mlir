@@ -132,6 +132,42 @@ tile.func @fetch_with_half_a_condition(%c: !tile.global<1xi32> {tile.counter}) {
 
 // -----
 
+tile.func @list_of_two_dimensions(%l: !tile.global<1x1xi32>) {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected a tensor of one dimension of i32, got '!tile.global<1x1xi32>'}}
+  tile.append_item %z of %z to %l : !tile.global<1x1xi32>
+  tile.return
+}
+
+// -----
+
+tile.func @word_of_floats(%l: !tile.global<?xf32>) {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected a tensor of one dimension of i32, got '!tile.global<?xf32>'}}
+  %w = tile.read_word %l[%z] : !tile.global<?xf32>
+  tile.return
+}
+
+// -----
+
+tile.func @items_of_floats(%l: !tile.global<?xf32>) {
+  %z = arith.constant 0 : i32
+  // expected-error @+1 {{expected a tensor of one dimension of i32, got '!tile.global<?xf32>'}}
+  tile.for_each (%b, %h, %a) in (%z, %z, %z) together %z listed %l : !tile.global<?xf32> {
+  }
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+// expected-error @+1 {{expected 'tile.follows' to name a plan.kernel whose tile.func stands before, got @nobody}}
+tile.func @follows_nobody() attributes {config = #one, shared_bytes = 0 : i64, tile.follows = @nobody} {
+  tile.return
+}
+
+// -----
+
 tile.func @fetch_of_two_dimensions(%c: !tile.global<1x1xi32> {tile.counter}) {
   // expected-error @+1 {{expected a counter of one dimension of i32, got '!tile.global<1x1xi32>'}}
   %i = tile.fetch_item %c : !tile.global<1x1xi32>

@@ -181,3 +181,9 @@ module attributes {
 module attributes {
     a = #plan.cpu_code<@cpu::@f, grid = ()[s0] -> (s0), scratch = [#plan.trace]>} {
 }
+
+// -----
+
+// What follows a kernel is of the same module and has no scratch of its own.
+// expected-error @below {{expected 'then' to be a #plan.cuda_code of the same module without scratch, got 3 : i64}}
+#then = #plan.cuda_code<@gpu::@f, grid = [()[s0] -> (1), ()[s0] -> (1), ()[s0] -> (1)], block = [32, 1, 1], shared = 0, params = [] then 3>

@@ -30,13 +30,16 @@ Problem pbs::test::makeProblem(reference::DType dtype, int64_t headDim,
   return problem;
 }
 
-Program pbs::test::compileForDevice(const pbs_attention_config &config) {
+Program pbs::test::compileForDevice(const pbs_attention_config &config,
+                                    const std::string &pipelineOptions) {
   const char *target = std::getenv("PBS_CUDA_TARGET");
   pbs_compile_options options = {};
   options.struct_size = sizeof(options);
   options.no_cache = 1;
   options.target = target && *target ? target : "sm_90a";
-  options.pipeline_options = std::getenv("PBS_TEST_PIPELINE_OPTIONS");
+  const char *ofAll = std::getenv("PBS_TEST_PIPELINE_OPTIONS");
+  std::string all = (ofAll ? ofAll : "") + (" " + pipelineOptions);
+  options.pipeline_options = all.c_str();
   pbs_program_t program = nullptr;
   EXPECT_EQ(pbs_attention_create(&config, &options, &program), PBS_OK)
       << pbs_last_error();
@@ -139,12 +142,22 @@ void AttentionCase::uploadLists() {
   deviceIndex.upload();
 }
 
-Program AttentionCase::compile() const {
+void AttentionCase::scaleKeys(int64_t first, float factor) {
+  int64_t size = problem.numKeys * problem.headDim;
+  for (size_t i = 0; i < inputs.k.size(); ++i)
+    if (int64_t(i) % size >= first * problem.headDim)
+      inputs.k[i] *= factor;
+  k.write(permute(problem, inputs.k, positions));
+  deviceK.upload();
+  before = q.bytes + k.bytes + v.bytes;
+}
+
+Program AttentionCase::compile(const std::string &options) const {
   pbs_attention_config config =
       makeConfig(problem, isSparse ? PBS_ATTENTION_SPARSE : PBS_ATTENTION_DENSE,
                  PBS_OUTPUT_LSE);
   config.has_positions = isSparse;
-  return compileForDevice(config);
+  return compileForDevice(config, options);
 }
 
 void AttentionCase::poison() {

@@ -18,8 +18,9 @@ reference::Problem makeProblem(reference::DType dtype, int64_t headDim,
                                int64_t numKeys);
 
 /// Compiles for the device: for PBS_CUDA_TARGET, by default sm_90a, with the
-/// options of the pass pipeline in PBS_TEST_PIPELINE_OPTIONS.
-Program compileForDevice(const pbs_attention_config &config);
+/// options of the pass pipeline in PBS_TEST_PIPELINE_OPTIONS and `options`.
+Program compileForDevice(const pbs_attention_config &config,
+                         const std::string &options = "");
 
 /// Inputs, outputs and lists of one call, on host and device.
 class AttentionCase {
@@ -29,8 +30,10 @@ public:
                 Layout layout = Layout::RowMajor, uint32_t seed = 1,
                 int device = 0);
 
-  /// The program for it.
-  Program compile() const;
+  /// The program for it, with more options of the pass pipeline.
+  Program compile(const std::string &options = "") const;
+  /// Multiplies the keys from position `first` on, by a power of two.
+  void scaleKeys(int64_t first, float factor);
   /// Fills the outputs with NaN.
   void poison();
   /// Runs it; the message of the library, empty on success.

@@ -30,8 +30,9 @@ static void expectRightTwice(AttentionCase &call, pbs_program_t program) {
 
 /// The sizes of one program: one token, ends that do not align, later chunks,
 /// rows that see nothing, and no work at all.
-static void expectAllSizesRight(const Problem &base, bool isSparse) {
-  Program program = AttentionCase(base, isSparse).compile();
+static void expectAllSizesRight(const Problem &base, bool isSparse,
+                                const std::string &options = "") {
+  Program program = AttentionCase(base, isSparse).compile(options);
   ASSERT_TRUE(program);
   for (auto [numQueries, numKeys] : {std::pair<int64_t, int64_t>{1, 1},
                                      {257, 257},
@@ -123,4 +124,55 @@ TEST(GPUSparse, EmptyRowsAreZero) {
   call.bits.assign(call.bits.size(), 0);
   call.uploadLists();
   expectRightTwice(call, program.get());
+}
+
+//===----------------------------------------------------------------------===//
+// Maxima of the first key blocks
+//===----------------------------------------------------------------------===//
+
+static Problem makeKept(int64_t headDim, bool causal, int64_t numQueries,
+                        int64_t numKeys) {
+  Problem problem =
+      makeProblem(DType::BF16, headDim, causal, numQueries, numKeys);
+  problem.roundsMaximum = true;
+  return problem;
+}
+
+TEST(GPUKept, AllSizes) {
+  for (bool isSparse : {false, true})
+    expectAllSizesRight(makeKept(128, true, 1, 1), isSparse, "keep-maximum=1");
+  expectAllSizesRight(makeKept(64, false, 1, 1), false, "keep-maximum=1");
+}
+
+TEST(GPUKept, ManyBlocks) {
+  AttentionCase call(makeKept(128, false, 129, 1100), false);
+  Program program = call.compile("keep-maximum=1");
+  ASSERT_TRUE(program);
+  expectRightTwice(call, program.get());
+}
+
+/// Where later scores are far above the first ones, work items are done again:
+/// the outputs have the bits that they have without the option.
+TEST(GPUKept, ItemsAreDoneAgain) {
+  for (bool isSparse : {false, true}) {
+    AttentionCase call(makeKept(128, false, 200, 700), isSparse);
+    if (isSparse) {
+      // All of them list all.
+      int64_t blocks = call.problem.getNumKeyBlocks();
+      for (size_t i = 0; i < call.index.size(); ++i)
+        call.index[i] = i % blocks;
+      call.count.assign(call.count.size(), blocks);
+      call.bits.assign(call.bits.size(), (1 << blocks) - 1);
+      call.uploadLists();
+    }
+    call.scaleKeys(512, 64);
+    Program kept = call.compile("keep-maximum=1");
+    Program exact = call.compile();
+    ASSERT_TRUE(kept && exact);
+    expectRightTwice(call, kept.get());
+    std::string outputs = call.getOutputs();
+    call.poison();
+    ASSERT_EQ(call.run(exact.get()), "");
+    EXPECT_EQ(outputs, call.getOutputs());
+  }
 }

@@ -173,22 +173,43 @@ private:
       lse = memory.allocate(size_t(c.batch) * c.heads * c.queries * 4);
       buffers.push_back({lse, {c.batch, c.heads, c.queries}});
     }
+    if (countBuffers() > buffers.size() + 1) {
+      // A count, and two words for each work item.
+      std::vector<int32_t> items(
+          1 + 2 * size_t(c.batch) * c.heads * queryBlocks());
+      buffers.push_back({copyIn(items), {items.size()}});
+    }
     counter = memory.allocate(4);
     std::memcpy(reinterpret_cast<void *>(counter), &c.counterStart, 4);
     buffers.push_back({counter, {}});
   }
 
-  /// As the text says: a line for each parameter.
-  void setParams() {
-    makeBuffers();
+  /// Calls `visit` with the kind, the buffer and the detail of each parameter:
+  /// the text has a line for each.
+  template <class Visit>
+  void forEachParam(Visit visit) const {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
       std::istringstream words(line);
       std::string slashes, param, kind;
       size_t number = 0, detail = 0;
       words >> slashes >> param >> kind >> number >> detail;
-      if (slashes != "//" || param != "param")
-        continue;
+      if (slashes == "//" && param == "param")
+        visit(kind, number, detail);
+    }
+  }
+
+  size_t countBuffers() const {
+    size_t count = 0;
+    forEachParam([&](const std::string &, size_t number, size_t) {
+      count = std::max(count, number + 1);
+    });
+    return count;
+  }
+
+  void setParams() {
+    makeBuffers();
+    forEachParam([&](const std::string &kind, size_t number, size_t detail) {
       const Buffer &buffer = buffers.at(number);
       if (kind == "tensor_map")
         pushMap(*buffer.tensor, static_cast<unsigned>(detail));
@@ -200,7 +221,7 @@ private:
         push(std::accumulate(buffer.shape.begin() + detail + 1,
                              buffer.shape.end(), uint64_t(1),
                              std::multiplies<uint64_t>()));
-    }
+    });
   }
 
   double scale() const { return 1 / std::sqrt(double(c.headDim)); }

@@ -82,6 +82,8 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     Option<"queryRows", "query-rows", "int64_t", /*default=*/"0",
            "Rows of a query block that no list divides: 64, 128, 192 or 256; 0 "
            "chooses">,
+    Option<"keepMaximum", "keep-maximum", "bool", /*default=*/"false",
+           "Rows of attention keep the maximum of their first key blocks">,
     Option<"scoreWords", "score-words", "int64_t", "0",
            "Words of shared memory for the scores of a selection; 0: as many "
            "as there is room for">

@@ -44,6 +44,12 @@ constexpr llvm::StringLiteral kCounterAttrName = "tile.counter";
 /// each thread block has a part of; the bytes of one, over the kernel's
 /// symbols.
 constexpr llvm::StringLiteral kBlockScratchAttrName = "tile.block_scratch";
+/// Attribute of an argument of a tile.func: the list of work items that
+/// `tile.append_item` makes, or that of the kernel that this one follows.
+constexpr llvm::StringLiteral kItemListAttrName = "tile.item_list";
+/// Attribute of a tile.func: the one of the same module behind which it runs,
+/// on the buffers of the same plan.kernel.
+constexpr llvm::StringLiteral kFollowsAttrName = "tile.follows";
 /// Attribute of a tile.func: number of work items over the kernel's symbols.
 constexpr llvm::StringLiteral kItemsAttrName = "tile.items";
 

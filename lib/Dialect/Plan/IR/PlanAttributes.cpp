@@ -152,10 +152,26 @@ LogicalResult CPUCodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
                  failed(verifyScratch(emitError, scratch, /*mayTrace=*/false)));
 }
 
+SmallVector<CUDACodeAttr> plan::getAllCode(CUDACodeAttr first) {
+  SmallVector<CUDACodeAttr> all{first};
+  while (Attribute then = all.back().getThen())
+    all.push_back(cast<CUDACodeAttr>(then));
+  return all;
+}
+
 LogicalResult CUDACodeAttr::verify(EmitError emitError, SymbolRefAttr symbol,
                                    ArrayRef<AffineMap> grid,
                                    ArrayRef<int64_t> block, int64_t shared,
-                                   ArrayAttr params, ArrayAttr scratch, bool) {
+                                   ArrayAttr params, ArrayAttr scratch, bool,
+                                   Attribute then) {
+  if (then) {
+    auto code = dyn_cast<CUDACodeAttr>(then);
+    if (!code || code.getScratch() ||
+        code.getSymbol().getRootReference() != symbol.getRootReference())
+      return emitError() << "expected 'then' to be a #plan.cuda_code of the "
+                            "same module without scratch, got "
+                         << then;
+  }
   if (failed(verifyCodeSymbol(emitError, symbol)))
     return failure();
   if (grid.size() != 3)

@@ -214,12 +214,14 @@ public:
     if (auto cuda = dyn_cast_or_null<CUDACodeAttr>(code)) {
       // The last symbol is the number of multiprocessors.
       unsigned numSymbols = kernel.getNumDims() + 1;
-      for (AffineMap size : cuda.getGrid())
-        if (failed(verifySymbols(size, numSymbols)))
-          return failure();
-      for (Attribute param : cuda.getParams())
-        if (failed(verifyParam(param, numSymbols)))
-          return failure();
+      for (CUDACodeAttr each : getAllCode(cuda)) {
+        for (AffineMap size : each.getGrid())
+          if (failed(verifySymbols(size, numSymbols)))
+            return failure();
+        for (Attribute param : each.getParams())
+          if (failed(verifyParam(param, numSymbols)))
+            return failure();
+      }
       return verifyScratch(numSymbols);
     }
     return success();

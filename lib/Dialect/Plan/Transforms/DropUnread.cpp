@@ -41,7 +41,7 @@ public:
   llvm::BitVector unread;
 
   /// The code with other numbers for the buffers and symbols that are left.
-  CUDACodeAttr getCodeWithout() const;
+  CUDACodeAttr getCodeWithout() const { return renumber(code); }
 
 private:
   void read(int64_t buffer) {
@@ -52,6 +52,7 @@ private:
   void readParam(Attribute param);
 
   Attribute renumber(Attribute entry) const;
+  CUDACodeAttr renumber(CUDACodeAttr code) const;
 
   MLIRContext *context;
   CUDACodeAttr code;
@@ -71,10 +72,12 @@ UnreadArguments::UnreadArguments(KernelOp kernel, CUDACodeAttr code)
       kernel.getNumArguments() + kernel.getResultTypes().size();
   for (unsigned buffer = 0; buffer < numBuffers; ++buffer)
     owners.append(kernel.getBufferType(buffer).getRank(), buffer);
-  for (AffineMap size : code.getGrid())
-    read(size);
-  for (Attribute param : code.getParams())
-    readParam(param);
+  for (CUDACodeAttr each : getAllCode(code)) {
+    for (AffineMap size : each.getGrid())
+      read(size);
+    for (Attribute param : each.getParams())
+      readParam(param);
+  }
   for (Attribute entry : kernel.getScratch())
     if (auto scratch = dyn_cast<ScratchAttr>(entry))
       read(scratch.getBytes());
@@ -136,7 +139,7 @@ Attribute UnreadArguments::renumber(Attribute entry) const {
       .Default([](Attribute other) { return other; });
 }
 
-CUDACodeAttr UnreadArguments::getCodeWithout() const {
+CUDACodeAttr UnreadArguments::renumber(CUDACodeAttr code) const {
   auto renumberAll = [&](ArrayAttr entries) {
     return ArrayAttr::get(context,
                           llvm::map_to_vector(entries, [&](Attribute entry) {
@@ -147,10 +150,12 @@ CUDACodeAttr UnreadArguments::getCodeWithout() const {
     return size.replaceDimsAndSymbols({}, symbols, 0, numSymbols);
   });
   ArrayAttr scratch = code.getScratch();
-  return CUDACodeAttr::get(context, code.getSymbol(), grid, code.getBlock(),
-                           code.getShared(), renumberAll(code.getParams()),
-                           scratch ? renumberAll(scratch) : ArrayAttr(),
-                           code.getDependent());
+  Attribute then = code.getThen();
+  return CUDACodeAttr::get(
+      context, code.getSymbol(), grid, code.getBlock(), code.getShared(),
+      renumberAll(code.getParams()),
+      scratch ? renumberAll(scratch) : ArrayAttr(), code.getDependent(),
+      then ? renumber(cast<CUDACodeAttr>(then)) : CUDACodeAttr());
 }
 
 /// Erases `unread` arguments of `kernel`; its body gets values that nothing

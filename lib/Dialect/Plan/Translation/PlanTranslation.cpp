@@ -255,8 +255,9 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
     return expr.replaceDimsAndSymbols({}, sizes);
   };
 
-  if (auto cuda = dyn_cast<CUDACodeAttr>(code))
-    for (size_t i = 0; i < 3; ++i)
+  auto setGrid = [&](CUDACodeAttr cuda) {
+    for (size_t i = 0; i < 3; ++i) {
+      step.grid[i] = rt::Expr();
       // The size is the smallest of the results.
       for (AffineExpr bound : cuda.getGrid()[i].getResults()) {
         rt::Expr size = translate(resolve(bound));
@@ -265,6 +266,10 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
                 ? size
                 : rt::Expr::binary(rt::ExprOp::Kind::Min, step.grid[i], size);
       }
+    }
+  };
+  if (auto cuda = dyn_cast<CUDACodeAttr>(code))
+    setGrid(cuda);
 
   for (Attribute entry : kernel.getScratch()) {
     bool isZeroed = true;
@@ -296,15 +301,26 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
       addMemset(step.buffers.back());
   }
 
-  rt::Kernel result;
-  result.name = kernel.getSymName().str();
+  auto addStep = [&](rt::Kernel kernel) {
+    step.kernel = plan.kernels.size();
+    plan.kernels.push_back(std::move(kernel));
+    plan.steps.push_back(step);
+  };
   if (auto cpu = dyn_cast<CPUCodeAttr>(code)) {
+    rt::Kernel result;
+    result.name = kernel.getSymName().str();
     result.target = rt::Kernel::Target::CPU;
     result.symbol = cpu.getSymbol().getLeafReference().str() + "_packed";
     step.grid[0] = translate(resolve(cpu.getGrid().getResult(0)));
     step.grid[1] = step.grid[2] = rt::Expr::constant(1);
-  } else {
-    auto cuda = cast<CUDACodeAttr>(code);
+    addStep(std::move(result));
+    return success();
+  }
+  for (CUDACodeAttr cuda : getAllCode(cast<CUDACodeAttr>(code))) {
+    rt::Kernel result;
+    // What follows another has no kernel of its own in the plan.
+    result.name = cuda == code ? kernel.getSymName().str()
+                               : cuda.getSymbol().getLeafReference().str();
     result.target = rt::Kernel::Target::CUDA;
     result.symbol = cuda.getSymbol().getLeafReference().str();
     result.image =
@@ -315,10 +331,9 @@ LogicalResult Translator::addLaunch(LaunchOp launch) {
     result.isDependent = cuda.getDependent();
     for (Attribute param : cuda.getParams())
       result.params.push_back(translateParam(param, resolve));
+    setGrid(cuda);
+    addStep(std::move(result));
   }
-  step.kernel = plan.kernels.size();
-  plan.kernels.push_back(std::move(result));
-  plan.steps.push_back(std::move(step));
   return success();
 }
 

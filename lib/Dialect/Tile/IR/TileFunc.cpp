@@ -50,7 +50,23 @@ static bool isWritten(OpOperand &use) {
     return use.getOperandNumber() == copy.getTargetMutable().getOperandNumber();
   return (isa<CopierOp, StoreOp, WriteOp>(use.getOwner()) &&
           use.getOperandNumber() == 1) ||
-         isa<FetchItemOp>(use.getOwner());
+         isa<AppendItemOp, FetchItemOp>(use.getOwner());
+}
+
+/// A tensor of one dimension of i32.
+static LogicalResult verifyWords(Operation *op, GlobalType type) {
+  if (!type.getElementType().isInteger(32) || type.getShape().size() != 1)
+    return op->emitOpError()
+           << "expected a tensor of one dimension of i32, got " << type;
+  return success();
+}
+
+LogicalResult AppendItemOp::verify() {
+  return verifyWords(*this, getList().getType());
+}
+
+LogicalResult ReadWordOp::verify() {
+  return verifyWords(*this, getSource().getType());
 }
 
 LogicalResult FuncOp::verifyRegions() {
@@ -86,8 +102,10 @@ LogicalResult FuncOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 
 void ForEachOp::build(OpBuilder &builder, OperationState &state, Value batch,
-                      Value head, Value block, Value together) {
+                      Value head, Value block, Value together, Value listed) {
   state.addOperands({batch, head, block, together});
+  if (listed)
+    state.addOperands(listed);
   Region *region = state.addRegion();
   Block &body = region->emplaceBlock();
   Type i32 = builder.getI32Type();
@@ -112,9 +130,17 @@ ParseResult ForEachOp::parse(OpAsmParser &parser, OperationState &state) {
   for (OpAsmParser::Argument &item : items)
     item.type = i32;
   operands.push_back(together);
+  if (parser.resolveOperands(operands, i32, state.operands))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("listed"))) {
+    OpAsmParser::UnresolvedOperand listed;
+    Type type;
+    if (parser.parseOperand(listed) || parser.parseColonType(type) ||
+        parser.resolveOperand(listed, type, state.operands))
+      return failure();
+  }
   Region *body = state.addRegion();
-  if (parser.resolveOperands(operands, i32, state.operands) ||
-      parser.parseRegion(*body, items) ||
+  if (parser.parseRegion(*body, items) ||
       parser.parseOptionalAttrDict(state.attributes))
     return failure();
   ensureTerminator(*body, parser.getBuilder(), state.location);
@@ -126,12 +152,17 @@ void ForEachOp::print(OpAsmPrinter &printer) {
   llvm::interleaveComma(getBody().getArguments(), printer);
   printer << ") in (" << getBatch() << ", " << getHead() << ", " << getBlock()
           << ") together " << getTogether() << ' ';
+  if (Value listed = getListed())
+    printer << "listed " << listed << " : " << listed.getType() << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false,
                       /*printBlockTerminators=*/false);
   printer.printOptionalAttrDict((*this)->getAttrs());
 }
 
 LogicalResult ForEachOp::verifyRegions() {
+  if (Value listed = getListed())
+    if (failed(verifyWords(*this, cast<GlobalType>(listed.getType()))))
+      return failure();
   if (getBody().getNumArguments() != 3)
     return emitOpError() << "expected three indices, got "
                          << getBody().getNumArguments();

@@ -217,10 +217,13 @@ private:
     bool turns = pick(pingPong, overlaps && turnsHelp);
     bool skips =
         pick(skipScaling, overlaps && facts.hasChain && numConsumers > 2);
-    bool meets = pick(overlapItems,
-                      overlaps && facts.hasChain && facts.hasLists &&
-                          (facts.hasShortLists || facts.hasShortProducts) &&
-                          items == Schedule::Dynamic);
+    // Rarely runs: compiles in less time.
+    bool follows = func->hasAttr("tile.follows");
+    bool meets =
+        pick(overlapItems,
+             !follows && overlaps && facts.hasChain && facts.hasLists &&
+                 (facts.hasShortLists || facts.hasShortProducts) &&
+                 items == Schedule::Dynamic);
     // Attention with three warpgroups has no registers left for it, nor have
     // kernels with products of several such tiles in flight.
     int64_t room = kHeldBytes * kWarpgroupThreads * numConsumers;

@@ -1,4 +1,4 @@
-//===- ReadEarly.cpp - Read from global memory before waits ---------------===//
+//===- ReadEarly.cpp - Read before waits ----------------------------------===//
 //
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -70,6 +70,34 @@ static bool moveUp(Operation *op) {
   }
 }
 
+/// Moves what waits for rows of rings and gives them back before the wait for
+/// a product that stands right before it. Returns whether there is such.
+static bool moveRowsBefore(DotWaitOp product) {
+  auto isOfRow = [](Operation *op) {
+    if (auto wait = dyn_cast<RingWaitOp>(op))
+      return bool(wait.getRing().getType().getRow());
+    auto release = dyn_cast<RingReleaseOp>(op);
+    return release && release.getRing().getType().getRow();
+  };
+  SmallVector<Operation *> moved;
+  size_t number = 0;
+  for (Operation *op = product->getNextNode(); op; op = op->getNextNode()) {
+    // The tiles of the product are given back behind it.
+    if (isa<RingReleaseOp>(op) && !isOfRow(op))
+      continue;
+    if (!isOfRow(op) &&
+        (!canMove(op) ||
+         llvm::is_contained(op->getOperands(), product.getResult())))
+      break;
+    moved.push_back(op);
+    if (isOfRow(op))
+      number = moved.size();
+  }
+  for (Operation *op : ArrayRef(moved).take_front(number))
+    op->moveBefore(product);
+  return number > 0;
+}
+
 namespace {
 struct ReadEarlyPass final : tile::impl::ReadEarlyPassBase<ReadEarlyPass> {
   void runOnOperation() override {
@@ -80,6 +108,10 @@ struct ReadEarlyPass final : tile::impl::ReadEarlyPassBase<ReadEarlyPass> {
     });
     for (ReadOp read : reads)
       numMoved += moveUp(read);
+    SmallVector<DotWaitOp> products;
+    getOperation().walk([&](DotWaitOp wait) { products.push_back(wait); });
+    for (DotWaitOp product : products)
+      numRowsMoved += moveRowsBefore(product);
   }
 };
 } // namespace

@@ -43,12 +43,20 @@ public:
     return Op::create(builder, loc, a, b);
   }
   Value getNumItems(ForEachOp items) {
+    if (Value listed = items.getListed())
+      return readWord(listed, constant(0));
     Value heads = make<arith::MulIOp>(items.getBatch(), items.getHead());
     return make<arith::MulIOp>(heads, items.getBlock());
   }
   /// The item with a number: runs of `together` heads one after the other, in a
   /// run all heads of the last block, then those of the block before.
   SmallVector<Value> decode(ForEachOp items, Value number) {
+    if (Value listed = items.getListed()) {
+      Value item = readWord(listed, make<arith::AddIOp>(number, constant(1)));
+      auto [batchHead, block] = divide(item, items.getBlock());
+      auto [batch, head] = divide(batchHead, items.getHead());
+      return {batch, head, block};
+    }
     Value heads = make<arith::MulIOp>(items.getBatch(), items.getHead());
     Value runItems = make<arith::MulIOp>(items.getTogether(), items.getBlock());
     Value run = make<arith::DivUIOp>(number, runItems);
@@ -63,14 +71,22 @@ public:
     Value block = make<arith::SubIOp>(last, rank);
     Value inRank =
         make<arith::SubIOp>(inRun, make<arith::MulIOp>(rank, runHeads));
-    Value batchHead = make<arith::AddIOp>(first, inRank);
-    Value batch = make<arith::DivUIOp>(batchHead, items.getHead());
-    Value head = make<arith::SubIOp>(
-        batchHead, make<arith::MulIOp>(batch, items.getHead()));
+    auto [batch, head] =
+        divide(make<arith::AddIOp>(first, inRank), items.getHead());
     return {batch, head, block};
   }
 
 private:
+  Value readWord(Value source, Value index) {
+    return ReadWordOp::create(builder, loc, builder.getI32Type(), source,
+                              index);
+  }
+  /// Quotient and remainder.
+  std::pair<Value, Value> divide(Value a, Value b) {
+    Value quotient = make<arith::DivUIOp>(a, b);
+    return {quotient, make<arith::SubIOp>(a, make<arith::MulIOp>(quotient, b))};
+  }
+
   OpBuilder &builder;
   Location loc;
 };
@@ -89,9 +105,19 @@ static void scheduleSingle(ForEachOp items) {
   OpBuilder builder(items);
   Value number =
       BlockIdOp::create(builder, items.getLoc(), builder.getI32Type());
-  SmallVector<Value> item =
-      ItemBuilder(builder, items.getLoc()).decode(items, number);
-  inlineBody(items, item, items);
+  ItemBuilder item(builder, items.getLoc());
+  Operation *end = items;
+  if (items.getListed()) {
+    // There may be fewer than blocks.
+    Value isListed = arith::CmpIOp::create(builder, items.getLoc(),
+                                           arith::CmpIPredicate::slt, number,
+                                           item.getNumItems(items));
+    auto branch = scf::IfOp::create(builder, items.getLoc(), isListed);
+    end = branch.thenBlock()->getTerminator();
+    builder.setInsertionPoint(end);
+  }
+  SmallVector<Value> values = item.decode(items, number);
+  inlineBody(items, values, end);
   items.erase();
 }
 

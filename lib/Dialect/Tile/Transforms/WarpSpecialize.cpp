@@ -27,8 +27,8 @@ using namespace mlir::tile;
 
 /// Ops that only the computing side runs for what they do.
 static bool isConsumerRoot(Operation *op) {
-  return isa<ArrayWriteOp, BarrierOp, CopyRowsOp, DotAsyncOp, DotWaitOp,
-             StoreOp, WriteOp>(op);
+  return isa<AppendItemOp, ArrayWriteOp, BarrierOp, CopyRowsOp, DotAsyncOp,
+             DotWaitOp, StoreOp, WriteOp>(op);
 }
 
 namespace {
@@ -189,9 +189,9 @@ ForEachOp Specializer::cloneItems(
     const Slice &slice,
     function_ref<bool(Operation *, OpBuilder &, IRMapping &)> cloneOp) {
   IRMapping mapping;
-  auto copy =
-      ForEachOp::create(builder, items.getLoc(), items.getBatch(),
-                        items.getHead(), items.getBlock(), items.getTogether());
+  auto copy = ForEachOp::create(builder, items.getLoc(), items.getBatch(),
+                                items.getHead(), items.getBlock(),
+                                items.getTogether(), items.getListed());
   for (auto [from, to] :
        llvm::zip(items.getBody().getArguments(), copy.getBody().getArguments()))
     mapping.map(from, to);

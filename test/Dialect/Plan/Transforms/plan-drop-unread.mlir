@@ -7,7 +7,7 @@
 
 // CHECK-NOT: @pool
 // CHECK: plan.kernel @ranges(%[[V:.*]]: tensor<1x8x?x128xf32>, %[[P:.*]]: tensor<1x8x?xi32>) -> tensor<1x8x?x2xi32>
-// CHECK-SAME: <@gpu::@ranges dependent{{.*}}, grid = [
+// CHECK-SAME: <@gpu::@ranges dependent{{ ?}}, grid = [
 // CHECK-SAME: ()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11] -> (s2 ceildiv 128, s11)
 // CHECK-SAME: block = [128, 1, 1], shared = 16, params = [
 // CHECK-SAME: #plan.pointer<1, align = 16>, #plan.stride<1, dim = 1>
@@ -16,6 +16,8 @@
 // CHECK-SAME: #plan.tensor_map<2, box = [2, 1, 1, 1], swizzle = 0>
 // CHECK-SAME: #plan.float<1.000000e+00 : f32>
 // CHECK-SAME: scratch = [#plan.scratch<bytes = ()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11] -> (s2 * s9), zeroed>]
+// CHECK-SAME: then #plan.cuda_code<@gpu::@ranges_again,
+// CHECK-SAME: params = [#plan.pointer<1>, #plan.pointer<3>]>>
 // CHECK-NEXT: %[[NONE:.*]] = ub.poison : tensor<1x8x?x128xf32>
 // CHECK-NEXT: pbs.kv_from_positions %[[NONE]], %[[V]], %[[P]]
 // CHECK: gpu.module @gpu
@@ -48,7 +50,13 @@ plan.kernel @ranges(%k: tensor<1x8x?x128xf32>, %v: tensor<1x8x?x128xf32>,
                 #plan.pointer<3>, #plan.pointer<4>,
                 #plan.tensor_map<3, box = [2, 1, 1, 1], swizzle = 0>,
                 #plan.float<1.0 : f32>],
-      scratch = [#plan.scratch<bytes = ()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15] -> (s6 * s13), zeroed>]>} {
+      scratch = [#plan.scratch<bytes = ()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15] -> (s6 * s13), zeroed>]
+      then #plan.cuda_code<@gpu::@ranges_again,
+        grid = [()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15] -> (s15),
+                ()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15] -> (1),
+                ()[s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15] -> (1)],
+        block = [32, 1, 1], shared = 0,
+        params = [#plan.pointer<2>, #plan.pointer<4>]>>} {
   %kv = pbs.kv_from_positions %k, %v, %p
     : (tensor<1x8x?x128xf32>, tensor<1x8x?x128xf32>, tensor<1x8x?xi32>)
     -> !pbs.permuted_kv<1x8x?x128xf32, block = 128, segment = 256>

@@ -161,9 +161,16 @@ tile.func @attention(
     %inverses = tile.broadcast %inverse : !row to !s
     %o0 = arith.mulf %acc, %inverses : !s
     // A select, not a factor of zero: 0 * NaN of a masked value would not be 0.
-    %empties = tile.broadcast %empty
-      : tensor<128xi1, #tile.row> to tensor<128x128xi1, #tile.acc>
-    %o1 = arith.select %empties, %zeroO, %o0 : tensor<128x128xi1, #tile.acc>, !s
+    // Hardly any row is empty.
+    %rare = tile.any %empty : tensor<128xi1, #tile.row>
+    %o1 = scf.if %rare -> !s {
+      %empties = tile.broadcast %empty
+        : tensor<128xi1, #tile.row> to tensor<128x128xi1, #tile.acc>
+      %x = arith.select %empties, %zeroO, %o0 : tensor<128x128xi1, #tile.acc>, !s
+      scf.yield %x : !s
+    } else {
+      scf.yield %o0 : !s
+    }
     %o = arith.truncf %o1 : !s to tensor<128x128xbf16, #tile.acc>
     tile.store %o, %O[%b, %h, %row0, %c0] : tensor<128x128xbf16, #tile.acc>, !q
     %log = math.log2 %total : !row

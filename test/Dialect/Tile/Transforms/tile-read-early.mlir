@@ -61,3 +61,34 @@ tile.func @large(%p: !tile.global<?x?xf32>) {
     : !tile.global<?x?xf32> -> tensor<128x128xf32, #tile.acc>
   tile.return
 }
+
+// -----
+
+// Rows before the wait for the product that they mask; its tile is given back
+// behind it.
+// CHECK-LABEL: tile.func @rows
+// CHECK: %[[F:.*]] = tile.dot_async
+// CHECK-NEXT: %[[ROW:.*]] = tile.ring_wait
+// CHECK-NEXT: %[[NEXT:.*]] = arith.addi
+// CHECK-NEXT: tile.ring_release
+// CHECK-SAME: <2, tensor<64xi32, #tile.col>>
+// CHECK-NEXT: %[[S:.*]] = tile.dot_wait %[[F]]
+// CHECK-NEXT: tile.ring_release
+// CHECK-NEXT: tile.broadcast %[[ROW]]
+tile.func @rows(%q: !tile.global<?x64xbf16>) {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %tiles = tile.ring_create : !tile.ring<2, !tile.buffer<64x64xbf16, swizzle = 128>>
+  %rows = tile.ring_create : !tile.ring<2, tensor<64xi32, #tile.col>>
+  %k = tile.ring_wait %tiles step %c0 : !tile.ring<2, !tile.buffer<64x64xbf16, swizzle = 128>>
+  %f = tile.dot_async %k, %k {transpose_b}
+    : !tile.buffer<64x64xbf16, swizzle = 128>, !tile.buffer<64x64xbf16, swizzle = 128>
+    -> !tile.inflight<tensor<64x64xf32, #tile.acc>>
+  %s = tile.dot_wait %f {pending = 0} : !tile.inflight<tensor<64x64xf32, #tile.acc>>
+  tile.ring_release %tiles step %c0 : !tile.ring<2, !tile.buffer<64x64xbf16, swizzle = 128>>
+  %row = tile.ring_wait %rows step %c0 : !tile.ring<2, tensor<64xi32, #tile.col>>
+  %next = arith.addi %c0, %c1 : i32
+  tile.ring_release %rows step %c0 : !tile.ring<2, tensor<64xi32, #tile.col>>
+  %all = tile.broadcast %row : tensor<64xi32, #tile.col> to tensor<64x64xi32, #tile.acc>
+  tile.return
+}

@@ -274,3 +274,56 @@ tile.func @undivided(%o: !tile.global<?x?x?xf32>) attributes {config = #dynamic}
 tile.func @no_configuration() {
   tile.return
 }
+
+// -----
+
+// Of items on a list their number comes first, and the list says which they are.
+
+#dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
+
+// CHECK-LABEL: tile.func @listed
+// CHECK-SAME: %[[L:[^:]*]]: !tile.global<?xi32>
+// CHECK: producer {
+// CHECK: %[[ZERO:.*]] = arith.constant 0 : i32
+// CHECK: %[[COUNT:.*]] = tile.read_word %[[L]][%[[ZERO]]]
+// CHECK: scf.while (%[[DRAWN:.*]] =
+// CHECK: arith.cmpi slt, %[[DRAWN]], %[[COUNT]]
+// CHECK: %[[AT:.*]] = arith.addi
+// CHECK: %[[ITEM:.*]] = tile.read_word %[[L]][%[[AT]]]
+// CHECK: arith.divui %[[ITEM]]
+// CHECK: tile.ring_push
+tile.func @listed(%o: !tile.global<?x?x?xf32>, %l: !tile.global<?xi32>) attributes {config = #dynamic} {
+  %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
+  %t = arith.constant dense<0.0> : tensor<128xf32, #tile.lane>
+  tile.warp_specialize producer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 listed %l : !tile.global<?xi32> {
+    }
+  } consumer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 listed %l : !tile.global<?xi32> {
+      tile.write %t, %o[%b, %h, %a] : tensor<128xf32, #tile.lane>, !tile.global<?x?x?xf32>
+    }
+  }
+  tile.return
+}
+
+// -----
+
+// Of a block for each item those beyond the list have nothing to do.
+
+#single = #tile.config<consumers = 1, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+
+// CHECK-LABEL: tile.func @listed_single
+// CHECK: %[[I:.*]] = tile.block_id
+// CHECK: %[[N:.*]] = tile.read_word
+// CHECK: %[[IN:.*]] = arith.cmpi slt, %[[I]], %[[N]]
+// CHECK: scf.if %[[IN]] {
+// CHECK: tile.read_word
+// CHECK: tile.write
+tile.func @listed_single(%o: !tile.global<?x?x?xf32>, %l: !tile.global<?xi32>) attributes {config = #single} {
+  %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
+  %t = arith.constant dense<0.0> : tensor<128xf32, #tile.lane>
+  tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 listed %l : !tile.global<?xi32> {
+    tile.write %t, %o[%b, %h, %a] : tensor<128xf32, #tile.lane>, !tile.global<?x?x?xf32>
+  }
+  tile.return
+}

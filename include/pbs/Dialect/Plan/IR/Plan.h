@@ -30,6 +30,11 @@
 #define GET_ATTRDEF_CLASSES
 #include "pbs/Dialect/Plan/IR/PlanAttributes.h.inc"
 
+namespace mlir::plan {
+/// `first` and the code that is launched behind it, in this order.
+SmallVector<CUDACodeAttr> getAllCode(CUDACodeAttr first);
+} // namespace mlir::plan
+
 #define GET_OP_CLASSES
 #include "pbs/Dialect/Plan/IR/PlanOps.h.inc"
 

@@ -160,6 +160,9 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
     kernels before it to end (PTX ISA, "griddepcontrol"). Where a launch stands
     before it in the same run, it may be launched before that has ended.
 
+    `then` is another kernel of the module that is launched right behind it. It
+    has no scratch, but its parameters may refer to that of the first.
+
     Example: `#plan.cuda_code<@gpu::@zero, grid = [()[s0, s1] -> (s0 ceildiv 256, s1), ()[s0, s1] -> (1), ()[s0, s1] -> (1)], block = [256, 1, 1], shared = 0, params = [#plan.pointer<0>, #plan.integer<i32, ()[s0, s1] -> (s0)>]>`
   }];
   let parameters = (ins "::mlir::SymbolRefAttr":$symbol,
@@ -168,13 +171,25 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
                         "int64_t":$shared,
                         "::mlir::ArrayAttr":$params,
                         OptionalParameter<"::mlir::ArrayAttr">:$scratch,
-                        DefaultValuedParameter<"bool", "false">:$dependent);
+                        DefaultValuedParameter<"bool", "false">:$dependent,
+                        OptionalParameter<"::mlir::Attribute">:$then);
   let assemblyFormat = [{
     `<` $symbol (`dependent` custom<Present>($dependent)^)?
     `,` `grid` `=` custom<MapList>($grid)
     `,` `block` `=` custom<SizeList>($block) `,` `shared` `=` $shared
-    `,` `params` `=` $params (`,` `scratch` `=` $scratch^)? `>`
+    `,` `params` `=` $params (`,` `scratch` `=` $scratch^)?
+    (`then` $then^)? `>`
   }];
+  let builders = [AttrBuilder<(ins "::mlir::SymbolRefAttr":$symbol,
+                                   "::llvm::ArrayRef<::mlir::AffineMap>":$grid,
+                                   "::llvm::ArrayRef<int64_t>":$block,
+                                   "int64_t":$shared,
+                                   "::mlir::ArrayAttr":$params,
+                                   "::mlir::ArrayAttr":$scratch,
+                                   "bool":$dependent), [{
+    return $_get($_ctxt, symbol, grid, block, shared, params, scratch,
+                 dependent, /*then=*/::mlir::Attribute());
+  }]>];
 }
 
 //===----------------------------------------------------------------------===//

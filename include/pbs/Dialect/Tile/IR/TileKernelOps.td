@@ -23,6 +23,10 @@ def Tile_ForEachOp : Tile_Op<"for_each", [
     of those the ones with large `k` first (a causal mask makes them the
     heaviest, and heavy ones last would leave multiprocessors idle).
 
+    With `listed`, a tensor of i32, only some of them: the first element is how many
+    and the next ones are their numbers `(J * i + j) * K + k`, in any order. That is
+    what `tile.append_item` writes.
+
     Which block does which items is decided by `tile-schedule`, after which no
     such op is left.
 
@@ -40,13 +44,15 @@ def Tile_ForEachOp : Tile_Op<"for_each", [
     }
     ```
   }];
-  let arguments = (ins I32:$batch, I32:$head, I32:$block, I32:$together);
+  let arguments = (ins I32:$batch, I32:$head, I32:$block, I32:$together,
+                       Optional<Tile_GlobalType>:$listed);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
   let skipDefaultBuilders = 1;
   let builders = [OpBuilder<(ins "Value":$batch, "Value":$head, "Value":$block,
-                                 "Value":$together)>];
+                                 "Value":$together,
+                                 CArg<"Value", "Value()">:$listed)>];
 }
 
 def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
@@ -66,6 +72,11 @@ def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
     `tile.block_scratch` marks memory of the kernel's own that is read and
     written, a tensor of one dimension; it is a map over the same symbols that
     gives the bytes of one thread block (`tile.block_number`).
+
+    `tile.follows` of the function names the `plan.kernel`, and the `tile.func` that
+    stands before, behind which it runs on the same buffers; `tile.item_list` marks
+    the list of work items that the first makes (`tile.append_item`) and this one
+    does (`tile.for_each`).
 
     Example:
 

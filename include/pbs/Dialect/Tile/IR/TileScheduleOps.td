@@ -12,6 +12,30 @@
 
 include "pbs/Dialect/Tile/IR/TileOpBase.td"
 
+def Tile_AppendItemOp : Tile_Op<"append_item", [
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "Put a work item on a list";
+  let description = [{
+    Once, whoever does so how often: `list` has a count, room for the numbers of
+    all `items`, and a word for each that says whether it is on the list. The
+    launch sets all of them to zero. Each warp that gets here puts it there.
+
+    Example:
+
+    ```mlir
+    tile.func @f(%list: !tile.global<?xi32>) {
+      %item = arith.constant 3 : i32
+      %items = arith.constant 8 : i32
+      tile.append_item %item of %items to %list : !tile.global<?xi32>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins I32:$item, I32:$items, Tile_GlobalType:$list);
+  let assemblyFormat = "$item `of` $items `to` $list attr-dict `:` type($list)";
+  let hasVerifier = 1;
+}
+
 def Tile_BlockIdOp : Tile_Op<"block_id", [Pure]> {
   let summary = "Number of this block in the grid";
   let description = [{
@@ -148,6 +172,25 @@ def Tile_GridSizeOp : Tile_Op<"grid_size", [Pure]> {
   }];
   let results = (outs I32:$result);
   let assemblyFormat = "attr-dict";
+}
+
+def Tile_ReadWordOp : Tile_Op<"read_word", [Pure]> {
+  let summary = "One word of a tensor, for all threads";
+  let description = [{
+    Example:
+
+    ```mlir
+    tile.func @f(%list: !tile.global<?xi32>) {
+      %zero = arith.constant 0 : i32
+      %count = tile.read_word %list[%zero] : !tile.global<?xi32>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_GlobalType:$source, I32:$index);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$source `[` $index `]` attr-dict `:` type($source)";
+  let hasVerifier = 1;
 }
 
 def Tile_RingCreateOp : Tile_Op<"ring_create", [

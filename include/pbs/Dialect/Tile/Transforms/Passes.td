@@ -492,7 +492,7 @@ def NumberRingsPass : Pass<"tile-number-rings", "::mlir::tile::FuncOp"> {
 }
 
 def ReadEarlyPass : Pass<"tile-read-early", "::mlir::tile::FuncOp"> {
-  let summary = "Read from global memory before waits";
+  let summary = "Read before waits";
   let description = [{
     Moves each `tile.read` in the layout `#tile.lane` (one register of a thread for
     128 elements), and the scalar arithmetic that it needs, up to where its
@@ -500,6 +500,10 @@ def ReadEarlyPass : Pass<"tile-read-early", "::mlir::tile::FuncOp"> {
     is then read in vain if the condition does not hold. So the latency of the
     memory hides behind them. Reads have no effects, and outside of the tensor
     nothing is read.
+
+    A row of a ring that consumers wait for right behind a product, and what gives
+    it back, moves before the wait for the product: the producer fills it no later
+    than what comes behind, and the product runs meanwhile.
 
     Example:
 
@@ -517,7 +521,9 @@ def ReadEarlyPass : Pass<"tile-read-early", "::mlir::tile::FuncOp"> {
     becomes the same with the two last ops in the other order.
   }];
   let statistics = [
-    Statistic<"numMoved", "num-moved", "Number of reads moved">
+    Statistic<"numMoved", "num-moved", "Number of reads moved">,
+    Statistic<"numRowsMoved", "num-rows-moved",
+              "Number of products whose wait follows those for rows">
   ];
 }
 
