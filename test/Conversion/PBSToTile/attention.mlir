@@ -1,6 +1,7 @@
 // RUN: pbs-opt %s -convert-pbs-to-tile -split-input-file -verify-roundtrip | FileCheck %s
 // RUN: pbs-opt %s -convert-pbs-to-tile=query-rows=64 -split-input-file | FileCheck %s --check-prefix=NARROW
 // RUN: pbs-opt %s -convert-pbs-to-tile=keep-maximum=1 -split-input-file | FileCheck %s --check-prefix=KEPT
+// RUN: pbs-opt %s -pass-pipeline='builtin.module(convert-pbs-to-tile{keep-maximum=1},gpu.module(tile.func(tile-configure)))' -split-input-file 2>/dev/null | FileCheck %s --check-prefix=TURNS
 // RUN: not pbs-opt %s -convert-pbs-to-tile=query-rows=96 2>&1 | FileCheck %s --check-prefix=ODD
 
 // NARROW: s2 ceildiv 64
@@ -67,6 +68,12 @@ plan.kernel @dense_causal(%q: tensor<1x4x?x64xf16>, %k: tensor<1x2x?x64xf16>,
 
 // Without causality only the keys past the end are masked, and there are such
 // keys in the last block only.
+
+// Where maxima are kept warpgroups take turns although all rows are as long.
+// TURNS-LABEL: tile.func @dense_not_causal(
+// TURNS-SAME: pingPong = true
+// TURNS-LABEL: tile.func @dense_not_causal_again(
+// TURNS-SAME: pingPong = false
 
 // CHECK-LABEL: tile.func @dense_not_causal
 // CHECK: %[[N:.*]] = tile.dim %{{.*}}, 2 : <1x2x?x128xbf16>

@@ -56,6 +56,8 @@ struct KernelFacts {
   bool hasShortProducts = false;
   /// Loops with such a chain are as long in one work item as in another.
   bool hasEvenItems = true;
+  /// Whether rows keep a maximum that may be wrong.
+  bool keepsMaximum = false;
   /// Tiles that registers can hold for the products of a loop, their bytes, and
   /// whether tiles loaded outside of loops are used in another way, too.
   int64_t heldTiles = 0, heldBytes = 0;
@@ -109,6 +111,8 @@ static KernelFacts getFacts(FuncOp func) {
         facts.hasChain = true;
         facts.hasEvenItems &= !dependsOnItem(loop);
       }
+    } else if (isa<AppendItemOp>(op)) {
+      facts.keepsMaximum = true;
     } else if (auto list = dyn_cast<BitListOp>(op)) {
       facts.hasLists = true;
       facts.hasShortLists |= !list.getSelected();
@@ -209,9 +213,10 @@ private:
     // In step, several warpgroups would all use the tensor cores and then all
     // of them the units for exponentials.
     bool turnsHelp =
-        divides && (numConsumers > 2 ? facts.hasChain || facts.hasSoftmax
-                                     : numConsumers == 2 && facts.hasChain &&
-                                           !facts.hasEvenItems);
+        divides &&
+        (numConsumers > 2 ? facts.hasChain || facts.hasSoftmax
+                          : numConsumers == 2 && facts.hasChain &&
+                                (!facts.hasEvenItems || facts.keepsMaximum));
     bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate ||
                                       (facts.hasSoftmax && turnsHelp));
     bool turns = pick(pingPong, overlaps && turnsHelp);
