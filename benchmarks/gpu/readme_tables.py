@@ -7,7 +7,7 @@
 
 A table stands between the lines `<!-- table NAME -->` and `<!-- end -->`. With
 --check nothing is written, and it is an error if a table is not what the files say.
---list prints one table, whether a page has it or not: method, preparation, chunk,
+--list prints one table, whether a page has it or not: method, kept, preparation, chunk,
 memory, start, lists, dense, types, uneven, schedules; one whose file is missing has
 no rows.
 """
@@ -82,10 +82,10 @@ def mebibytes(size):
     return f"{size / 2 ** 20:,.0f} MiB" if size else MISSING
 
 
-def method(results):
+def method(results, file="method_h100.json"):
     head = ("tokens", "blocks listed", "method", "preparation", "dense, ours",
             "dense, cuDNN", "flash-attn-4", "published code")
-    found = cases(results, "method_h100.json")
+    found = cases(results, file)
     rows = []
     for case in of(found, suite="method") + of(found, suite="growth"):
         preparations = [case] + of(found, suite="prepare", n=case["n"])
@@ -97,6 +97,11 @@ def method(results):
                        for name in ("dense", "cudnn", "fa4", "published"))))
     rows = list({row[0]: row for row in reversed(rows)}.values())[::-1]
     return head, rows
+
+
+def kept(results):
+    """The method with keep-maximum=1, and so is dense attention of ours."""
+    return method(results, "method_kept_h100.json")
 
 
 def preparation(results):
@@ -205,7 +210,7 @@ def schedules(results):
 
 
 TABLES = {table.__name__: table for table in (
-    method, preparation, chunk, memory, start, lists, dense, types, uneven,
+    method, kept, preparation, chunk, memory, start, lists, dense, types, uneven,
     schedules)}
 
 
