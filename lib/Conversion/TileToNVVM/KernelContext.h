@@ -187,6 +187,10 @@ struct KernelPattern : OpConversionPattern<OpT> {
 // Steps of the conversion
 //===----------------------------------------------------------------------===//
 
+/// The `#plan.scratch` of a list of the work items of `func`, or null if it
+/// does not say how many there are.
+Attribute getItemListScratch(FuncOp func);
+
 /// Reports what cannot be lowered, at the op, before anything is changed.
 LogicalResult checkLimits(FuncOp func);
 

@@ -44,7 +44,6 @@ public:
 
 private:
   void bindBuffers();
-  AffineExpr getNumItems();
   /// How many blocks there are at most, by each of several reasons.
   SmallVector<AffineExpr> getBounds();
   void collectUses();
@@ -79,6 +78,19 @@ private:
   SmallVector<Attribute> attributes;
 };
 } // namespace
+
+Attribute tile::getItemListScratch(FuncOp func) {
+  auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName);
+  if (!items)
+    return {};
+  // A count, and two words for each item.
+  AffineMap map = items.getValue();
+  AffineExpr bytes = (map.getResult(0) * 2 + 1) * kWordBytes;
+  return plan::ScratchAttr::get(
+      func.getContext(),
+      AffineMap::get(0, map.getNumSymbols(), bytes, func.getContext()),
+      /*zeroed=*/true);
+}
 
 ParamCollector::ParamCollector(FuncOp func, bool hasTrace)
     : globals(func.getNumArguments()), func(func), builder(func.getContext()) {
@@ -131,10 +143,7 @@ void ParamCollector::bindBuffers() {
       continue;
     }
     if (func.getArgAttr(i, kItemListAttrName)) {
-      // A count, and two words for each item.
-      Attribute list = plan::ScratchAttr::get(
-          func.getContext(), makeMap((getNumItems() * 2 + 1) * kWordBytes),
-          /*zeroed=*/true);
+      Attribute list = getItemListScratch(func);
       auto *known = llvm::find(scratch, list);
       buffers.push_back(numBuffers + (known - scratch.begin()));
       if (known == scratch.end())
@@ -155,15 +164,10 @@ void ParamCollector::bindBuffers() {
   }
 }
 
-AffineExpr ParamCollector::getNumItems() {
-  auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName);
-  return items ? items.getValue().getResult(0) : AffineExpr();
-}
-
 SmallVector<AffineExpr> ParamCollector::getBounds() {
   SmallVector<AffineExpr> bounds;
-  if (AffineExpr items = getNumItems())
-    bounds.push_back(items);
+  if (auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName))
+    llvm::append_range(bounds, items.getValue().getResults());
   // Persistent blocks: one for each multiprocessor, the last symbol.
   if (func.getConfig()->isPersistent() || bounds.empty())
     bounds.push_back(builder.getAffineSymbolExpr(firstSymbols.back()));

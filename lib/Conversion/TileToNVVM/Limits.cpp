@@ -92,7 +92,19 @@ LogicalResult Checker::checkFunc() {
   int64_t numBuffers = func.getNumArguments();
   if (kernel)
     numBuffers = kernel.getNumArguments() + kernel.getResultTypes().size();
+  Attribute list = getItemListScratch(func);
   for (unsigned i = 0; i < func.getNumArguments(); ++i) {
+    if (func.getArgAttr(i, kItemListAttrName)) {
+      if (!list)
+        return func.emitOpError()
+               << "expected '" << kItemsAttrName << "' beside '"
+               << kItemListAttrName << "', got none";
+      if (followed && !llvm::is_contained(kernel.getScratch(), list))
+        return func.emitOpError()
+               << "expected the kernel that this one follows to list as many "
+                  "items, got "
+               << func->getAttr(kItemsAttrName);
+    }
     auto number = func.getArgAttrOfType<IntegerAttr>(i, kBufferAttrName);
     int64_t buffer = number ? number.getInt() : i;
     if (!func.getArgAttr(i, kCounterAttrName) &&

@@ -168,6 +168,33 @@ tile.func @follows_nobody() attributes {config = #one, shared_bytes = 0 : i64, t
 
 // -----
 
+#one = #tile.config<consumers = 1, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+// expected-error @+1 {{expected 'tile.items' beside 'tile.item_list', got none}}
+tile.func @list_of_any_size(%l: !tile.global<?xi32> {tile.item_list}) attributes {config = #one, shared_bytes = 0 : i64} {
+  tile.return
+}
+
+// -----
+
+#one = #tile.config<consumers = 1, specialize = false, stages = 1, overlap = false, pingPong = false, schedule = single, producerRegisters = 0, consumerRegisters = 0>
+plan.kernel @first(%a: tensor<1x2x?x128xf32>) -> tensor<1x2x?x128xf32> {
+  %r = pbs.pool %a : (tensor<1x2x?x128xf32>) -> tensor<1x2x?x128xf32>
+  plan.return %r : tensor<1x2x?x128xf32>
+}
+gpu.module @gpu {
+  tile.func @first(%l: !tile.global<?xi32> {tile.item_list})
+      attributes {config = #one, shared_bytes = 0 : i64, tile.items = affine_map<()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (s2)>} {
+    tile.return
+  }
+  // expected-error @+1 {{expected the kernel that this one follows to list as many items, got affine_map<()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (s0)>}}
+  tile.func @second(%l: !tile.global<?xi32> {tile.item_list})
+      attributes {config = #one, shared_bytes = 0 : i64, tile.follows = @first, tile.items = affine_map<()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (s0)>} {
+    tile.return
+  }
+}
+
+// -----
+
 tile.func @fetch_of_two_dimensions(%c: !tile.global<1x1xi32> {tile.counter}) {
   // expected-error @+1 {{expected a counter of one dimension of i32, got '!tile.global<1x1xi32>'}}
   %i = tile.fetch_item %c : !tile.global<1x1xi32>
