@@ -187,3 +187,18 @@ module attributes {
 // What follows a kernel is of the same module and has no scratch of its own.
 // expected-error @below {{expected 'then' to be a #plan.cuda_code of the same module without scratch, got 3 : i64}}
 #then = #plan.cuda_code<@gpu::@f, grid = [()[s0] -> (1), ()[s0] -> (1), ()[s0] -> (1)], block = [32, 1, 1], shared = 0, params = [] then 3>
+
+// -----
+
+// expected-error @below {{expected code named @gpu::@nobody, got none}}
+plan.kernel @follows_nobody(%a: tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32> attributes {code =
+    #plan.cuda_code<@gpu::@f, grid = [()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (1), ()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (1), ()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (1)], block = [32, 1, 1], shared = 0, params = []
+    then #plan.cuda_code<@gpu::@nobody, grid = [()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (1), ()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (1), ()[s0, s1, s2, s3, s4, s5, s6, s7, s8] -> (1)], block = [32, 1, 1], shared = 0, params = []>>} {
+  %r = pbs.pool %a : (tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
+  plan.return %r : tensor<1x2x?x64xf32>
+}
+gpu.module @gpu {
+  llvm.func @f() {
+    llvm.return
+  }
+}

@@ -351,28 +351,45 @@ static LogicalResult verifySignature(KernelOp kernel, FunctionType type) {
   return success();
 }
 
+/// The function that `symbol` names; null where code is compiled already.
+static FailureOr<FunctionOpInterface>
+lookupCode(KernelOp kernel, SymbolRefAttr symbol,
+           SymbolTableCollection &tables) {
+  Operation *target = tables.lookupNearestSymbolFrom(kernel, symbol);
+  if (!target) {
+    // Compiled code, a gpu.binary for example, has no symbols inside.
+    Operation *root = tables.lookupNearestSymbolFrom(
+        kernel, FlatSymbolRefAttr::get(symbol.getRootReference()));
+    if (root && !root->hasTrait<OpTrait::SymbolTable>())
+      return FunctionOpInterface();
+    return kernel.emitOpError()
+           << "expected code named " << symbol << ", got none";
+  }
+  auto function = dyn_cast<FunctionOpInterface>(target);
+  if (!function)
+    return kernel.emitOpError()
+           << "expected " << symbol << " to be a function, got '"
+           << target->getName() << "'";
+  return function;
+}
+
 LogicalResult KernelOp::verifySymbolUses(SymbolTableCollection &tables) {
   Attribute code = getCodeAttr();
   if (!code)
     return success();
-  auto cpu = dyn_cast<CPUCodeAttr>(code);
-  SymbolRefAttr symbol =
-      cpu ? cpu.getSymbol() : cast<CUDACodeAttr>(code).getSymbol();
-  Operation *target = tables.lookupNearestSymbolFrom(*this, symbol);
-  if (!target) {
-    // Compiled code, a gpu.binary for example, has no symbols inside.
-    Operation *root = tables.lookupNearestSymbolFrom(
-        *this, FlatSymbolRefAttr::get(symbol.getRootReference()));
-    if (root && !root->hasTrait<OpTrait::SymbolTable>())
-      return success();
-    return emitOpError() << "expected code named " << symbol << ", got none";
+  if (auto cuda = dyn_cast<CUDACodeAttr>(code)) {
+    for (CUDACodeAttr each : getAllCode(cuda))
+      if (failed(lookupCode(*this, each.getSymbol(), tables)))
+        return failure();
+    return success();
   }
-  auto function = dyn_cast<FunctionOpInterface>(target);
-  if (!function)
-    return emitOpError() << "expected " << symbol << " to be a function, got '"
-                         << target->getName() << "'";
-  auto type = dyn_cast<FunctionType>(function.getFunctionType());
-  return cpu && type ? verifySignature(*this, type) : success();
+  FailureOr<FunctionOpInterface> function =
+      lookupCode(*this, cast<CPUCodeAttr>(code).getSymbol(), tables);
+  if (failed(function))
+    return failure();
+  auto type = *function ? dyn_cast<FunctionType>(function->getFunctionType())
+                        : FunctionType();
+  return type ? verifySignature(*this, type) : success();
 }
 
 //===----------------------------------------------------------------------===//

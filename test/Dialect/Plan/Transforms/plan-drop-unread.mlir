@@ -73,6 +73,9 @@ gpu.module @gpu {
   llvm.func @ranges() attributes {gpu.kernel, nvvm.kernel} {
     llvm.return
   }
+  llvm.func @ranges_again() attributes {gpu.kernel, nvvm.kernel} {
+    llvm.return
+  }
 }
 plan.program @operands(%k: tensor<1x8x?x128xf32> {plan.name = "k"},
                        %v: tensor<1x8x?x128xf32> {plan.name = "v"},
