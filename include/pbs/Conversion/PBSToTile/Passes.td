@@ -39,6 +39,12 @@ def ConvertPBSToTilePass : Pass<"convert-pbs-to-tile", "::mlir::ModuleOp"> {
     - `pbs.sort_segments`, `pbs.permute_kv` and `pbs.fused_permute_kv`, the same,
       segments of at most 512 keys, blocks of 128.
 
+    With `keep-maximum` attention of bf16 is two kernels: the first compares scores
+    with the maximum of a row's blocks with a mask, or of its first block, and lists
+    work items with a row whose sum is above 2^64 then; the second, which has `_again`
+    behind its name and `tile.follows`, does those with maxima of all blocks. The
+    largest probability of a row is not exactly 1 any more.
+
     A selection holds the scores of 16 query blocks or more in shared memory, as
     long as rows are so short that they have room in `score-words`. Of longer rows
     products leave scores in global memory, in a scratch of each thread block, and
