@@ -9,6 +9,7 @@
 #include "Job.h"
 #include "pbs/Reference/Reference.h"
 #include "pbs/Tools/Picture.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
@@ -298,6 +299,16 @@ static void drawPicture(const std::string &name, const Problem &problem,
 // The job
 //===----------------------------------------------------------------------===//
 
+/// Whether these options of the pass pipeline let rows keep a maximum, which
+/// is checked with another bound.
+static bool keepsMaximum(llvm::StringRef options) {
+  bool keeps = false;
+  for (llvm::StringRef word : llvm::split(options, ' '))
+    if (word.consume_front("keep-maximum"))
+      keeps = word.empty() || word == "=1" || word == "=true";
+  return keeps;
+}
+
 llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
                                      HostTensor k, HostTensor v,
                                      const JobOptions &given, bool &failed) {
@@ -365,6 +376,8 @@ llvm::json::Object run::runAttention(const std::string &name, HostTensor q,
 
   Problem problem = makeProblem(config, q, k);
   problem.roundsProbabilities = fast->program.getDevice() == PBS_CUDA;
+  problem.roundsMaximum = problem.roundsProbabilities &&
+                          keepsMaximum(given.compile.pipeline_options);
   Inputs values{tools::decode(q.bytes, q.dtype),
                 tools::decode(k.bytes, k.dtype),
                 tools::decode(v.bytes, v.dtype)};
