@@ -19,7 +19,6 @@ using namespace mlir::tile;
 using pbs::ParamKind;
 
 static constexpr int64_t kCounterBytes = 4;
-static constexpr int64_t kWordBytes = 4;
 
 //===----------------------------------------------------------------------===//
 // Parameters
@@ -78,19 +77,6 @@ private:
   SmallVector<Attribute> attributes;
 };
 } // namespace
-
-Attribute tile::getItemListScratch(FuncOp func) {
-  auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName);
-  if (!items)
-    return {};
-  // A count, and two words for each item.
-  AffineMap map = items.getValue();
-  AffineExpr bytes = (map.getResult(0) * 2 + 1) * kWordBytes;
-  return plan::ScratchAttr::get(
-      func.getContext(),
-      AffineMap::get(0, map.getNumSymbols(), bytes, func.getContext()),
-      /*zeroed=*/true);
-}
 
 ParamCollector::ParamCollector(FuncOp func, bool hasTrace)
     : globals(func.getNumArguments()), func(func), builder(func.getContext()) {

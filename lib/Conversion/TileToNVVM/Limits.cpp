@@ -25,6 +25,20 @@ static constexpr int64_t kMapRank = 4;
 /// Columns of one wgmma.
 static constexpr int64_t kMaxColumns = 256;
 
+Attribute tile::getItemListScratch(FuncOp func) {
+  auto items = func->getAttrOfType<AffineMapAttr>(kItemsAttrName);
+  if (!items)
+    return {};
+  // A count, and two words for each item.
+  constexpr int64_t kWordBytes = 4;
+  AffineMap map = items.getValue();
+  AffineExpr bytes = (map.getResult(0) * 2 + 1) * kWordBytes;
+  return plan::ScratchAttr::get(
+      func.getContext(),
+      AffineMap::get(0, map.getNumSymbols(), bytes, func.getContext()),
+      /*zeroed=*/true);
+}
+
 namespace {
 /// Checks one kernel.
 class Checker {
