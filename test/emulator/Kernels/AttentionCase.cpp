@@ -175,8 +175,8 @@ private:
     }
     if (countBuffers() > buffers.size() + 1) {
       // A count, and two words for each work item.
-      std::vector<int32_t> items(
-          1 + 2 * size_t(c.batch) * c.heads * queryBlocks());
+      std::vector<int32_t> items(1 +
+                                 2 * size_t(c.batch) * c.heads * queryBlocks());
       buffers.push_back({copyIn(items), {items.size()}});
     }
     counter = memory.allocate(4);

@@ -164,6 +164,8 @@ def Plan_CUDACodeAttr : Plan_Attr<"CUDACode", "cuda_code"> {
     has no scratch, but its parameters may refer to that of the first.
 
     Example: `#plan.cuda_code<@gpu::@zero, grid = [()[s0, s1] -> (s0 ceildiv 256, s1), ()[s0, s1] -> (1), ()[s0, s1] -> (1)], block = [256, 1, 1], shared = 0, params = [#plan.pointer<0>, #plan.integer<i32, ()[s0, s1] -> (s0)>]>`
+
+    With a kernel behind it, Example: `#plan.cuda_code<@gpu::@zero, grid = [()[s0, s1] -> (s0), ()[s0, s1] -> (1), ()[s0, s1] -> (1)], block = [256, 1, 1], shared = 0, params = [#plan.pointer<0>] then #plan.cuda_code<@gpu::@again dependent, grid = [()[s0, s1] -> (s1), ()[s0, s1] -> (1), ()[s0, s1] -> (1)], block = [32, 1, 1], shared = 0, params = [#plan.pointer<0>]>>`
   }];
   let parameters = (ins "::mlir::SymbolRefAttr":$symbol,
                         ArrayRefParameter<"::mlir::AffineMap">:$grid,

@@ -42,6 +42,16 @@ def Tile_ForEachOp : Tile_Op<"for_each", [
       }
       tile.return
     }
+    tile.func @again(%q: !tile.global<?x?x?x128xbf16>, %items: !tile.global<?xi32>) {
+      %batch = tile.dim %q, 0 : !tile.global<?x?x?x128xbf16>
+      %heads = tile.dim %q, 1 : !tile.global<?x?x?x128xbf16>
+      %c4 = arith.constant 4 : i32
+      tile.for_each (%b, %h, %a) in (%batch, %heads, %c4) together %heads
+          listed %items : !tile.global<?xi32> {
+        %sum = arith.addi %b, %h : i32
+      }
+      tile.return
+    }
     ```
   }];
   let arguments = (ins I32:$batch, I32:$head, I32:$block, I32:$together,
