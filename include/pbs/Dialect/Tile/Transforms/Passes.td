@@ -29,7 +29,7 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `ping-pong`: where several warpgroups overlap products: in step they would
       all use the tensor cores and then the units for exponentials. Two do not if
       all work items have loops of the same length: there the turns cost 1 to 3 %.
-      Where a maximum is kept (`tile.append_item`) they gain 15 % there, too.
+      Where a maximum is kept (`tile.append_item`) they gain 12 % there, too.
     - `schedule`: `dynamic` with a producer, else `single`.
     - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
       to 10 %; with two it gains up to 2 % over 64K keys, and loses as much over
