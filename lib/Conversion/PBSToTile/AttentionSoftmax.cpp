@@ -124,11 +124,21 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   state.cursor = next.getNext();
   Maximum maximum = chooseMaximum(needsMask, scores, s);
   state.max = maximum.max;
+  if (!task.keepsMaximum)
+    writeFactor(maximum, s);
+  Value scaled;
+  if (s.acc) {
+    auto scale = [&]() -> Value {
+      return arith::MulFOp::create(b, s.acc,
+                                   b.broadcast(maximum.factor, outputType));
+    };
+    scaled = task.keepsMaximum
+                 ? choose(maximum.grown, scale, [&] { return s.acc; })
+                 : scale();
+  }
   Value exponents = math::FmaOp::create(b, scores, scales,
                                         b.broadcast(maximum.offset, scoreType));
   Value p = math::Exp2Op::create(b, exponents);
-  if (!task.keepsMaximum)
-    writeFactor(maximum, s);
   RankedTensorType quad = b.quad(task.rows);
   Value sum = tile::ReduceOp::create(b, quad, tile::ReduceKind::Add, p,
                                      /*dim=*/1, /*offset=*/IntegerAttr());
@@ -146,13 +156,6 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
     return state;
   Value rounded =
       arith::TruncFOp::create(b, b.acc(task.rows, kBlock, element), p);
-  auto scale = [&]() -> Value {
-    return arith::MulFOp::create(b, s.acc,
-                                 b.broadcast(maximum.factor, outputType));
-  };
-  Value scaled = task.keepsMaximum
-                     ? choose(maximum.grown, scale, [&] { return s.acc; })
-                     : scale();
   // Keys of the next sequence have the probability 0, which times a NaN would
   // not be 0.
   Value valid = task.isPacked() ? b.sub(keys, key0) : Value();

@@ -274,15 +274,16 @@ static Value combine(KernelBuilder &b, ReduceKind kind, Value x, Value y) {
   llvm_unreachable("unknown kind of reduction");
 }
 
-/// Up to four independent chains, then combined: short dependences, few live
-/// values, and an order that depends on nothing but the number.
-static Value combineAll(KernelBuilder &b, ReduceKind kind, ValueRange values) {
+/// Up to `numChains` independent chains, then combined: short dependences, few
+/// live values, and an order that depends on nothing but the number.
+static Value combineAll(KernelBuilder &b, ReduceKind kind, ValueRange values,
+                        size_t numChains = 4) {
   Values chains;
   for (auto [i, value] : llvm::enumerate(values)) {
-    if (i < 4)
+    if (i < numChains)
       chains.push_back(value);
     else
-      chains[i % 4] = combine(b, kind, chains[i % 4], value);
+      chains[i % numChains] = combine(b, kind, chains[i % numChains], value);
   }
   for (size_t width = 1; width < chains.size(); width *= 2)
     for (size_t i = 0; i + width < chains.size(); i += 2 * width)
@@ -356,7 +357,10 @@ struct ConvertReduce : KernelPattern<ReduceOp> {
           if (i / 2 % 2 == size_t(row))
             parts.push_back(source[i]);
       }
-      Value all = combineAll(b, op.getKind(), parts);
+      // Terms of a sum come one by one, from the unit for exponentials, and
+      // ptxas finds a better order where there is one chain.
+      size_t numChains = op.getKind() == ReduceKind::Add ? 1 : 4;
+      Value all = combineAll(b, op.getKind(), parts, numChains);
       // The four lanes of a row.
       if (isa<RowAttr>(to.getEncoding()))
         all = combineLanes(b, op.getKind(), all, 1, 4);

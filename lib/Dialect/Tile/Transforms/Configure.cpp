@@ -54,8 +54,6 @@ struct KernelFacts {
   bool hasLists = false, hasShortLists = false;
   /// Products of rows of 64 elements or fewer, which take half as long.
   bool hasShortProducts = false;
-  /// Loops with such a chain are as long in one work item as in another.
-  bool hasEvenItems = true;
   /// Whether rows keep a maximum that may be wrong.
   bool keepsMaximum = false;
   /// Tiles that registers can hold for the products of a loop, their bytes, and
@@ -68,16 +66,6 @@ struct KernelFacts {
   int64_t loopBytes = 0;
 };
 } // namespace
-
-/// Whether the number of iterations is another in other work items.
-static bool dependsOnItem(scf::ForOp loop) {
-  auto items = dyn_cast<ForEachOp>(loop->getParentOp());
-  return !items || llvm::any_of(items.getBody().getArguments(), [&](Value arg) {
-    return llvm::any_of(
-        ValueRange{loop.getLowerBound(), loop.getUpperBound(), loop.getStep()},
-        [&](Value bound) { return dependsOn(bound, arg, loop->getBlock()); });
-  });
-}
 
 static KernelFacts getFacts(FuncOp func) {
   KernelFacts facts;
@@ -107,10 +95,7 @@ static KernelFacts getFacts(FuncOp func) {
                  return dependsOn(v, other.getResult(), loop.getBody());
                });
       };
-      if (loop && llvm::any_of(loop.getOps<DotOp>(), feedsDot)) {
-        facts.hasChain = true;
-        facts.hasEvenItems &= !dependsOnItem(loop);
-      }
+      facts.hasChain |= loop && llvm::any_of(loop.getOps<DotOp>(), feedsDot);
     } else if (isa<AppendItemOp>(op)) {
       facts.keepsMaximum = true;
     } else if (auto list = dyn_cast<BitListOp>(op)) {
@@ -211,12 +196,10 @@ private:
     }
     bool persistent = items != Schedule::Single;
     // In step, several warpgroups would all use the tensor cores and then all
-    // of them the units for exponentials.
+    // of them the units for exponentials. Two do not stay so.
     bool turnsHelp =
-        divides &&
-        (numConsumers > 2 ? facts.hasChain || facts.hasSoftmax
-                          : numConsumers == 2 && facts.hasChain &&
-                                (!facts.hasEvenItems || facts.keepsMaximum));
+        divides && (numConsumers > 2 ? facts.hasChain || facts.hasSoftmax
+                                     : numConsumers == 2 && facts.keepsMaximum);
     bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate ||
                                       (facts.hasSoftmax && turnsHelp));
     bool turns = pick(pingPong, overlaps && turnsHelp);

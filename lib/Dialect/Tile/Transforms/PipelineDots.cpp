@@ -42,12 +42,17 @@ namespace {
 struct Stages {
   Operation *first = nullptr;
   llvm::SmallPtrSet<Operation *, 16> late;
+  /// What is done to the accumulator before the last product: in time, but
+  /// behind what runs late.
+  llvm::SmallPtrSet<Operation *, 4> between;
 };
 } // namespace
 
 /// The last product and what only feeds it runs late: the load of an operand,
-/// the arithmetic on its accumulator, and what repeats a smaller value (so that
-/// the smaller one is carried). Fails with the reason.
+/// and what repeats a smaller value (so that the smaller one is carried). The
+/// arithmetic on its accumulator does not, since it would keep back the
+/// products that begin together, unless it has a branch, which would keep back
+/// the rest. Fails with the reason.
 static FailureOr<Stages> assignStages(scf::ForOp loop, StringRef &reason) {
   Block *body = loop.getBody();
   SmallVector<DotOp> dots(body->getOps<DotOp>());
@@ -70,17 +75,29 @@ static FailureOr<Stages> assignStages(scf::ForOp loop, StringRef &reason) {
        llvm::zip(loop.getRegionIterArgs(), loop.getYieldedValues()))
     if (yielded == last.getResult())
       accumulator = argument;
+  auto isOnAccumulator = [&](Operation &op) {
+    return accumulator && llvm::any_of(op.getResults(), [&](Value result) {
+             return dependsOn(result, accumulator, body);
+           });
+  };
+  bool hasBranch = llvm::any_of(*body, [&](Operation &op) {
+    return op.getNumRegions() && isOnAccumulator(op);
+  });
   for (Operation &op : llvm::reverse(body->without_terminator())) {
     if (op.use_empty() || !isMemoryEffectFree(&op) || isa<DotOp>(&op))
       continue;
-    bool onlyLate = llvm::all_of(op.getUsers(), [&](Operation *user) {
-      return stages.late.contains(getAncestorIn(body, user));
-    });
-    bool onAccumulator =
-        accumulator && llvm::any_of(op.getResults(), [&](Value result) {
-          return dependsOn(result, accumulator, body);
-        });
-    if (onlyLate && (onAccumulator || isa<LoadOp, BroadcastOp, SplatOp>(&op)))
+    auto isUsedOnlyBy = [&](auto &...ops) {
+      return llvm::all_of(op.getUsers(), [&](Operation *user) {
+        Operation *ancestor = getAncestorIn(body, user);
+        return (ops.contains(ancestor) || ...);
+      });
+    };
+    bool onAccumulator = isOnAccumulator(op);
+    if (onAccumulator && !hasBranch &&
+        isUsedOnlyBy(stages.late, stages.between))
+      stages.between.insert(&op);
+    else if ((onAccumulator || isa<LoadOp, BroadcastOp, SplatOp>(&op)) &&
+             isUsedOnlyBy(stages.late))
       stages.late.insert(&op);
   }
   return stages;
@@ -120,6 +137,15 @@ private:
   bool isLate(Value value) {
     Operation *op = value.getDefiningOp();
     return op && stages.late.contains(op);
+  }
+  /// Whether an iteration only needs `argument` in ops that come behind the
+  /// late ops of the one before, which make it.
+  bool isMadeInside(BlockArgument argument) {
+    return isLate(loop.getTiedLoopYieldedValue(argument)->get()) &&
+           llvm::all_of(argument.getUsers(), [&](Operation *user) {
+             return stages.between.contains(
+                 getAncestorIn(loop.getBody(), user));
+           });
   }
   void collectCarried();
   void cloneEarly(IRMapping &mapping, bool upToFirst, bool behindFirst);
@@ -173,7 +199,8 @@ void Rotation::cloneEarly(IRMapping &mapping, bool upToFirst,
                           bool behindFirst) {
   bool behind = false;
   for (Operation &op : loop.getBody()->without_terminator()) {
-    if (!stages.late.contains(&op) && (behind ? behindFirst : upToFirst))
+    bool isBehind = behind || stages.between.contains(&op);
+    if (!stages.late.contains(&op) && (isBehind ? behindFirst : upToFirst))
       builder.clone(op, mapping);
     behind |= &op == stages.first;
   }
@@ -191,11 +218,13 @@ scf::ForOp Rotation::run(StringRef &reason) {
   // What early ops use must not come from a late op.
   for (auto [argument, value] : llvm::zip(arguments, yielded))
     if (isLate(value))
-      for (Operation *user : argument.getUsers())
-        if (!stages.late.contains(getAncestorIn(loop.getBody(), user))) {
+      for (Operation *user : argument.getUsers()) {
+        Operation *op = getAncestorIn(loop.getBody(), user);
+        if (!stages.late.contains(op) && !stages.between.contains(op)) {
           reason = "the first product depends on the last one before it";
           return nullptr;
         }
+      }
   collectCarried();
   // A slot of a ring is used in the iteration in which it was filled.
   if (llvm::any_of(carried, [](Value value) {
@@ -212,34 +241,53 @@ scf::ForOp Rotation::run(StringRef &reason) {
     first.map(argument, init);
   cloneEarly(first, /*upToFirst=*/true, /*behindFirst=*/true);
 
+  // The values that the rotated loop carries: those of the loop, then what late
+  // ops need.
+  SmallVector<BlockArgument> kept;
   SmallVector<Value> inits;
-  for (auto [value, init] : llvm::zip(yielded, loop.getInits()))
-    inits.push_back(isLate(value) ? init : first.lookupOrDefault(value));
+  for (auto [argument, value, init] :
+       llvm::zip(arguments, yielded, loop.getInits()))
+    if (!isMadeInside(argument)) {
+      kept.push_back(argument);
+      inits.push_back(isLate(value) ? init : first.lookupOrDefault(value));
+    }
   for (Value value : carried)
     inits.push_back(first.lookupOrDefault(value));
   Value second =
       arith::AddIOp::create(builder, loc, loop.getLowerBound(), loop.getStep());
   auto rotated = scf::ForOp::create(builder, loc, second, loop.getUpperBound(),
                                     loop.getStep(), inits);
+  auto isArgumentLate = [&](BlockArgument argument) {
+    return isLate(loop.getTiedLoopYieldedValue(argument)->get());
+  };
+  auto mapLate = [&](IRMapping &mapping, ValueRange values) {
+    for (auto [argument, value] : llvm::zip(kept, values))
+      if (isArgumentLate(argument))
+        mapping.map(argument, value);
+    for (auto [value, now] : llvm::zip(carried, values.drop_front(kept.size())))
+      mapping.map(value, now);
+  };
 
   // Early ops of this iteration, late ops of the one before.
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(rotated.getBody());
   IRMapping early, late;
   early.map(loop.getInductionVar(), rotated.getInductionVar());
-  unsigned numArguments = arguments.size();
-  for (unsigned i = 0; i < numArguments; ++i) {
-    Value argument = rotated.getRegionIterArg(i);
-    (isLate(yielded[i]) ? late : early).map(arguments[i], argument);
-  }
-  for (auto [i, value] : llvm::enumerate(carried))
-    late.map(value, rotated.getRegionIterArg(numArguments + i));
+  for (auto [argument, now] : llvm::zip(kept, rotated.getRegionIterArgs()))
+    if (!isArgumentLate(argument))
+      early.map(argument, now);
+  mapLate(late, rotated.getRegionIterArgs());
   cloneEarly(early, /*upToFirst=*/true, /*behindFirst=*/false);
   cloneLate(late);
+  for (auto [argument, value] : llvm::zip(arguments, yielded))
+    if (isLate(value))
+      early.map(argument, late.lookup(value));
   cloneEarly(early, /*upToFirst=*/false, /*behindFirst=*/true);
   SmallVector<Value> results;
-  for (Value value : yielded)
+  for (BlockArgument argument : kept) {
+    Value value = loop.getTiedLoopYieldedValue(argument)->get();
     results.push_back((isLate(value) ? late : early).lookupOrDefault(value));
+  }
   for (Value value : carried)
     results.push_back(early.lookupOrDefault(value));
   scf::YieldOp::create(builder, loc, results);
@@ -247,15 +295,13 @@ scf::ForOp Rotation::run(StringRef &reason) {
   // Late ops of the last iteration.
   builder.setInsertionPointAfter(rotated);
   IRMapping end;
-  for (unsigned i = 0; i < numArguments; ++i)
-    if (isLate(yielded[i]))
-      end.map(arguments[i], rotated.getResult(i));
-  for (auto [i, value] : llvm::enumerate(carried))
-    end.map(value, rotated.getResult(numArguments + i));
+  mapLate(end, rotated.getResults());
   cloneLate(end);
-  for (unsigned i = 0; i < numArguments; ++i)
-    loop.getResult(i).replaceAllUsesWith(
-        isLate(yielded[i]) ? end.lookup(yielded[i]) : rotated.getResult(i));
+  for (auto [argument, now] : llvm::zip(kept, rotated.getResults()))
+    end.map(argument, now);
+  for (auto [argument, value, result] :
+       llvm::zip(arguments, yielded, loop.getResults()))
+    result.replaceAllUsesWith(end.lookup(isLate(value) ? value : argument));
   loop.erase();
   return rotated;
 }

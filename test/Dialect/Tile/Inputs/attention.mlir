@@ -132,22 +132,22 @@ tile.func @attention(
       }
       %scaled = arith.mulf %finite, %rowScales : !row
       %offset = arith.negf %scaled : !row
-      %offsets = tile.broadcast %offset : !row to !s
-      %e = math.fma %s, %scales, %offsets : !s
-      %pr = math.exp2 %e : !s
       // Exactly 1 unless the maximum has grown.
       %grown = arith.cmpf ogt, %new, %m0 : !row
       %de = math.fma %m0, %rowScales, %offset : !row
       %factor = math.exp2 %de : !row
       %alpha = arith.select %grown, %factor, %one
         : tensor<128xi1, #tile.row>, !row
+      %alphas = tile.broadcast %alpha : !row to !s
+      %scaledAcc = arith.mulf %acc0, %alphas : !s
+      %offsets = tile.broadcast %offset : !row to !s
+      %e = math.fma %s, %scales, %offsets : !s
+      %pr = math.exp2 %e : !s
       %sum = tile.reduce add %pr {dim = 1} : !s -> tensor<128x4xf32, #tile.quad>
       %alphas4 = tile.broadcast %alpha
         : !row to tensor<128x4xf32, #tile.quad>
       %l1 = math.fma %l0, %alphas4, %sum : tensor<128x4xf32, #tile.quad>
       %pb = arith.truncf %pr : !s to tensor<128x128xbf16, #tile.acc>
-      %alphas = tile.broadcast %alpha : !row to !s
-      %scaledAcc = arith.mulf %acc0, %alphas : !s
       %v = tile.load %V[%b, %hk, %key0, %c0] : !q -> !tile
       %acc1 = tile.dot %pb, %v acc(%scaledAcc : !s)
         : tensor<128x128xbf16, #tile.acc>, !tile -> !s

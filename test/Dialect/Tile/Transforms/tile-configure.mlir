@@ -7,11 +7,16 @@
 // has made the lists, which are long then.
 // RUN: sed 's/%%full, %%end$/%%full, %%end {selected}/' %S/../Inputs/attention.mlir | pbs-opt -pass-pipeline='builtin.module(tile.func(tile-configure))' 2>/dev/null | FileCheck %s --check-prefix=SELECTED
 // SELECTED: config = #tile.config<{{.*}}, consumerRegisters = 232, holdOperands = true>
-// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, overlapItems = true, holdOperands = true>
+// ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = false, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, overlapItems = true, holdOperands = true>
 // OPTIONS: config = #tile.config<consumers = 2, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = static, producerRegisters = 40, consumerRegisters = 232, itemStages = 2>
 // REMARK: remark: schedule #tile.config<{{.*}}>: products of 128 rows, 65536 bytes of tiles in loops
 
-// Three warpgroups take turns; two do unless all items have loops of one length.
+// Three warpgroups take turns; two do where a maximum is kept.
+// RUN: pbs-opt %S/../../../Conversion/PBSToTile/attention.mlir -pass-pipeline='builtin.module(convert-pbs-to-tile{keep-maximum=1},gpu.module(tile.func(tile-configure)))' -split-input-file 2>/dev/null | FileCheck %s --check-prefix=KEPT
+// KEPT: tile.func @dense_not_causal
+// KEPT: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true,
+// KEPT: tile.func @dense_not_causal
+// KEPT: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = false,
 // RUN: pbs-opt %S/../../../Conversion/PBSToTile/attention.mlir -pass-pipeline='builtin.module(convert-pbs-to-tile,gpu.module(tile.func(tile-configure)))' -split-input-file 2>/dev/null | FileCheck %s --check-prefix=DENSE
 // DENSE: tile.func @dense_causal
 // DENSE: config = #tile.config<consumers = 3, specialize = true, stages = 4, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 32, consumerRegisters = 160, itemStages = 2, skipScaling = true>

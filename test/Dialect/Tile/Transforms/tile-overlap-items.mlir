@@ -1,8 +1,8 @@
-// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure,tile-pipeline-dots,tile-split-loops,canonicalize,cse,tile-warp-specialize,tile-schedule,tile-overlap-items,canonicalize,cse,tile-ping-pong,tile-number-rings))' 2>/dev/null | FileCheck %s
+// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{ping-pong=1},tile-pipeline-dots,tile-split-loops,canonicalize,cse,tile-warp-specialize,tile-schedule,tile-overlap-items,canonicalize,cse,tile-ping-pong,tile-number-rings))' 2>/dev/null | FileCheck %s
 // RUN: pbs-opt %s -pass-pipeline='builtin.module(tile.func(tile-overlap-items))' -split-input-file -verify-diagnostics | FileCheck %s --check-prefix=SMALL
 // RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{overlap-items=0},tile-pipeline-dots,tile-warp-specialize,tile-schedule,tile-overlap-items))' 2>/dev/null | FileCheck %s --check-prefix=LEFT
 
-// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure,tile-pipeline-dots,tile-split-loops,canonicalize,cse,tile-hold-operands,tile-warp-specialize,tile-schedule,tile-overlap-items,canonicalize,cse,tile-ping-pong))' 2>/dev/null | FileCheck %s --check-prefix=HELD
+// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{ping-pong=1},tile-pipeline-dots,tile-split-loops,canonicalize,cse,tile-hold-operands,tile-warp-specialize,tile-schedule,tile-overlap-items,canonicalize,cse,tile-ping-pong))' 2>/dev/null | FileCheck %s --check-prefix=HELD
 
 // LEFT: } consumer {
 // LEFT-NOT: scf.if

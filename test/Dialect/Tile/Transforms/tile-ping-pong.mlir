@@ -1,4 +1,4 @@
-// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure,tile-skip-scaling,tile-pipeline-dots,tile-warp-specialize,tile-ping-pong))' 2>/dev/null | FileCheck %s
+// RUN: pbs-opt %S/../Inputs/attention.mlir -pass-pipeline='builtin.module(tile.func(tile-configure{ping-pong=1},tile-skip-scaling,tile-pipeline-dots,tile-warp-specialize,tile-ping-pong))' 2>/dev/null | FileCheck %s
 // RUN: pbs-opt %s -pass-pipeline='builtin.module(tile.func(tile-ping-pong))' -split-input-file -verify-diagnostics | FileCheck %s --check-prefix=SMALL
 
 // CHECK-LABEL: tile.func @attention
