@@ -259,7 +259,7 @@ class Bench:
         return inputs, positions, flex
 
     def lists_case(self, n, density):
-        (q, k, v, o), positions, flex = self.make_shared(n)
+        (q, k, v, o, _), positions, flex = self.make_shared(n)
         ours = self.compile(self.suite, lists_ir, 32, 8, 128)
         mask, own = random_lists(32, n, density, seed=n)
         table, missing = {}, dict(ours.missing)

@@ -78,6 +78,14 @@ def percent(value):
     return f"{100 * value:.0f} %"
 
 
+def without_missing(head, rows):
+    """The columns in which somebody has something."""
+    kept = [i for i in range(len(head))
+            if not rows or any(row[i] != MISSING for row in rows)]
+    return (tuple(head[i] for i in kept),
+            [tuple(row[i] for i in kept) for row in rows])
+
+
 def mebibytes(size):
     return f"{size / 2 ** 20:,.0f} MiB" if size else MISSING
 
@@ -96,7 +104,7 @@ def method(results, file="method_h100.json"):
                      *(ratio(case, name)
                        for name in ("dense", "cudnn", "fa4", "published"))))
     rows = list({row[0]: row for row in reversed(rows)}.values())[::-1]
-    return head, rows
+    return without_missing(head, rows)
 
 
 def kept(results):
@@ -121,11 +129,11 @@ def preparation(results):
 def chunk(results):
     head = ("queries", "keys", "blocks listed", "method", "preparation",
             "its share", "dense, ours", "flash-attn-4")
-    return head, [(tokens(case["queries"]), tokens(case["n"]),
+    return without_missing(head, [(tokens(case["queries"]), tokens(case["n"]),
                    percent(case["density"]), time_of(case, "method"),
                    time_of(case, "prepare"), percent(case["preparation_share"]),
                    ratio(case, "dense"), ratio(case, "fa4"))
-                  for case in of(cases(results, "method_h100.json"), suite="chunk")]
+                  for case in of(cases(results, "method_h100.json"), suite="chunk")])
 
 
 def memory(results):

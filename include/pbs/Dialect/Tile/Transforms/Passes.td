@@ -26,10 +26,10 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `stages`: the deepest ring of 1, 2 or 4 slots that fits.
     - `overlap`: where a loop has two products of which one depends on the other,
       and where more than two warpgroups have one with one product and exponentials.
-    - `ping-pong`: where several warpgroups overlap products: in step they would
-      all use the tensor cores and then the units for exponentials. Two do not if
-      all work items have loops of the same length: there the turns cost 1 to 3 %.
-      Where a maximum is kept (`tile.append_item`) they gain 12 % there, too.
+    - `ping-pong`: where more than two warpgroups overlap products: in step they would
+      all use the tensor cores and then the units for exponentials. Two do not stay in
+      step, and turns cost them up to 2 %, 4 % with rows of 64 elements, but where a maximum
+      is kept (`tile.append_item`) they gain up to 7 %.
     - `schedule`: `dynamic` with a producer, else `single`.
     - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
       to 10 %; with two it gains up to 2 % over 64K keys, and loses as much over
@@ -131,8 +131,10 @@ def PipelineDotsPass : Pass<"tile-pipeline-dots", "::mlir::tile::FuncOp"> {
   let description = [{
     With `overlap` in the configuration: rotates each loop with two products of
     which the last depends on the first. The last product and what only feeds it
-    run one iteration late, beside the first product of the next iteration; the
-    arithmetic between them runs while both are in flight. Afterwards there is no
+    run one iteration late, right behind the first product of the next iteration; the
+    arithmetic between them runs while both are in flight. What is done to the
+    accumulator of the last product before the next adds to it comes behind both, unless it
+    has a branch: then it is late, too. Afterwards there is no
     `tile.dot`: every product is a `tile.dot_async` and a `tile.dot_wait` before the first
     use of its result, and none is in flight from one iteration to the next.
 
