@@ -35,10 +35,11 @@ KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
       *this, follows ? (name + "_again").str() : name.str(),
       getFunctionType(types, {}));
   if (follows)
-    func->setAttr("tile.follows", FlatSymbolRefAttr::get(getContext(), name));
+    func->setAttr(tile::kFollowsAttrName,
+                  FlatSymbolRefAttr::get(getContext(), name));
   entry = &func.getBody().front();
   for (auto [index, number] : llvm::enumerate(buffers)) {
-    func.setArgAttr(index, "tile.buffer", getI32IntegerAttr(number));
+    func.setArgAttr(index, tile::kBufferAttrName, getI32IntegerAttr(number));
     arguments[number] = entry->getArgument(index);
   }
   // The last symbol of sizes of a kernel is the number of multiprocessors.
@@ -49,15 +50,15 @@ KernelWriter::KernelWriter(plan::KernelOp kernel, Block *module,
   AffineExpr count = getAffineConstantExpr(1);
   for (AffineExpr factor : items)
     count = count * factor;
-  func->setAttr("tile.items", makeMap(count));
+  func->setAttr(tile::kItemsAttrName, makeMap(count));
   unsigned next = buffers.size();
   if (blockScratch) {
     scratch = entry->getArgument(next);
-    func.setArgAttr(next++, "tile.block_scratch", makeMap(blockScratch));
+    func.setArgAttr(next++, tile::kBlockScratchAttrName, makeMap(blockScratch));
   }
   if (itemList != ItemList::None) {
     list = entry->getArgument(next);
-    func.setArgAttr(next, "tile.item_list", getUnitAttr());
+    func.setArgAttr(next, tile::kItemListAttrName, getUnitAttr());
   }
   setInsertionPointToEnd(entry);
   auto end = tile::ReturnOp::create(*this);

@@ -187,11 +187,11 @@ LogicalResult Checker::checkType(Operation *op, Type type) {
 static bool isForConsumers(Operation *op) {
   if (isa<IotaOp, ReadOp, ReduceOp, SplatOp>(op))
     return !isOfWarp(op);
-  return isa<AnyOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp, BarrierOp,
-             CopierPushOp, CopierStopOp, DotAsyncOp, DotOp, DotWaitOp,
-             FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp, PackBitsOp,
-             RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp, TurnPassOp,
-             TurnWaitOp, UnpackBitsOp, WriteOp, BroadcastOp>(op);
+  return isa<AnyOp, AppendItemOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp,
+             BarrierOp, CopierPushOp, CopierStopOp, DotAsyncOp, DotOp,
+             DotWaitOp, FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp,
+             PackBitsOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp,
+             TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp, BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {

@@ -221,6 +221,21 @@ tile.func @read_by_producer(%a: !tile.global<?xi32>) attributes {config = #two, 
 #two = #tile.config<consumers = 2, specialize = true, stages = 1,
   overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
   consumerRegisters = 0>
+tile.func @append_by_producer(%l: !tile.global<?xi32> {tile.item_list}) attributes {config = #two, shared_bytes = 0 : i64, tile.items = affine_map<()[s0] -> (s0)>} {
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    // expected-error @+1 {{expected to be outside of the producer}}
+    tile.append_item %z of %z to %l : !tile.global<?xi32>
+  } consumer {
+  }
+  tile.return
+}
+
+// -----
+
+#two = #tile.config<consumers = 2, specialize = true, stages = 1,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
 tile.func @before_the_split() attributes {config = #two, shared_bytes = 0 : i64} {
   // expected-error @+1 {{expected to be in the consumer}}
   tile.turn_wait

@@ -206,7 +206,7 @@ private:
     bool skips =
         pick(skipScaling, overlaps && facts.hasChain && numConsumers > 2);
     // Rarely runs: compiles in less time.
-    bool follows = func->hasAttr("tile.follows");
+    bool follows = func->hasAttr(kFollowsAttrName);
     bool meets =
         pick(overlapItems,
              !follows && overlaps && facts.hasChain && facts.hasLists &&

@@ -251,7 +251,7 @@ static Value addCounter(FuncOp func) {
   MLIRContext *context = func.getContext();
   Type type = GlobalType::get(context, {1}, IntegerType::get(context, 32));
   auto attrs = DictionaryAttr::get(
-      context, NamedAttribute(StringAttr::get(context, "tile.counter"),
+      context, NamedAttribute(StringAttr::get(context, kCounterAttrName),
                               UnitAttr::get(context)));
   unsigned index = func.getNumArguments();
   if (failed(func.insertArgument(index, type, attrs, func.getLoc())))

@@ -25,6 +25,25 @@ namespace mlir::tile {
 struct SyncResource : SideEffects::Resource::Base<SyncResource> {
   StringRef getName() override { return "TileSync"; }
 };
+/// Attribute of an argument of a tile.func: the number of the buffer of the
+/// plan.kernel that it is. Without it, argument i is buffer i.
+constexpr StringLiteral kBufferAttrName = "tile.buffer";
+/// Attribute of an argument of a tile.func: a counter of the kernel's own,
+/// which the launch sets to zero.
+constexpr StringLiteral kCounterAttrName = "tile.counter";
+/// Attribute of an argument of a tile.func: memory of the kernel's own that
+/// each thread block has a part of; the bytes of one, over the kernel's
+/// symbols.
+constexpr StringLiteral kBlockScratchAttrName = "tile.block_scratch";
+/// Attribute of an argument of a tile.func: the list of work items that
+/// `tile.append_item` makes, or that of the kernel that this one follows.
+constexpr StringLiteral kItemListAttrName = "tile.item_list";
+/// Attribute of a tile.func: the one of the same module behind which it runs,
+/// on the buffers of the same plan.kernel.
+constexpr StringLiteral kFollowsAttrName = "tile.follows";
+/// Attribute of a tile.func: number of work items over the kernel's symbols.
+constexpr StringLiteral kItemsAttrName = "tile.items";
+
 /// Threads of a warpgroup (PTX ISA, wgmma) and of a warp.
 constexpr int64_t kWarpgroupThreads = 128;
 /// Named barriers limit the consumers (PTX ISA, bar: 16 of them), and a block
