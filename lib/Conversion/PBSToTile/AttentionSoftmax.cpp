@@ -126,6 +126,8 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   state.max = maximum.max;
   if (!task.keepsMaximum)
     writeFactor(maximum, s);
+  // Before the exponents: where the loop is rotated this is beside them, behind
+  // the wait for the last product.
   Value scaled;
   if (s.acc) {
     auto scale = [&]() -> Value {

@@ -25,6 +25,7 @@ namespace mlir::tile {
 struct SyncResource : SideEffects::Resource::Base<SyncResource> {
   StringRef getName() override { return "TileSync"; }
 };
+
 /// Attribute of an argument of a tile.func: the number of the buffer of the
 /// plan.kernel that it is. Without it, argument i is buffer i.
 constexpr StringLiteral kBufferAttrName = "tile.buffer";
