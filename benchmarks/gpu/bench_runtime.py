@@ -9,7 +9,7 @@
 
   dense      dense and causal attention, D = 128, bf16
   types      the same for D = 64, and for f16
-  schedules  causal attention with passes of the schedule left out
+  schedules  causal attention with passes of the schedule left out, or with turns
   lists      random causal lists and permuted positions, 30 to 5 % of the blocks of
              earlier segments, and dense attention; ours turns counts and indices
              into bit rows in each call
@@ -44,7 +44,7 @@ from timing import compare, heat, interval, median
 
 SCHEDULES = {
     "all": "",
-    "no ping-pong": "ping-pong=0",
+    "turns": "ping-pong=1",
     "no overlap": "overlap=0",
     "one stage": "stages=1",
     "static items": "schedule=static",

@@ -207,14 +207,14 @@ def uneven(results):
 
 
 def schedules(results):
-    names = {"no overlap": "no overlap", "no ping-pong": "no turns",
+    names = {"no overlap": "no overlap", "no ping-pong": "no turns", "turns": "turns",
              "one stage": "one stage", "static items": "static items",
              "one item a block": "one item a block", "no producer": "no producer"}
     found = of(cases(results, "runtime_schedules_h100.json"), suite="schedules",
                case="causal", kv_heads=8)
-    return ("tokens", *names.values()), [
+    return without_missing(("tokens", *names.values()), [
         (tokens(case["n"]), *(ratio(case, name)[:-1] for name in names))
-        for case in found]
+        for case in found])
 
 
 TABLES = {table.__name__: table for table in (
