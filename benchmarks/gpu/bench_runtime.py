@@ -78,10 +78,8 @@ def tensor_types(heads, kv_heads, d, dtype):
             f"tensor<?x{heads}x?xf32>")
 
 
-# Functions give no LSE: the others compute none here.
-
-
 def dense_ir(heads, kv_heads, d, causal, dtype="bf16"):
+    """A function without an LSE, since the other implementations compute none here."""
     q, kv, lse = tensor_types(heads, kv_heads, d, dtype)
     flag = " {causal}" if causal else ""
     return (f"func.func @f(%q: {q}, %k: {kv}, %v: {kv}) -> {q} {{\n"

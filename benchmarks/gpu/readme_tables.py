@@ -129,11 +129,11 @@ def preparation(results):
 def chunk(results):
     head = ("queries", "keys", "blocks listed", "method", "preparation",
             "its share", "dense, ours", "flash-attn-4")
-    return without_missing(head, [(tokens(case["queries"]), tokens(case["n"]),
-                   percent(case["density"]), time_of(case, "method"),
-                   time_of(case, "prepare"), percent(case["preparation_share"]),
-                   ratio(case, "dense"), ratio(case, "fa4"))
-                  for case in of(cases(results, "method_h100.json"), suite="chunk")])
+    return without_missing(head, [
+        (tokens(case["queries"]), tokens(case["n"]), percent(case["density"]),
+         time_of(case, "method"), time_of(case, "prepare"),
+         percent(case["preparation_share"]), ratio(case, "dense"), ratio(case, "fa4"))
+        for case in of(cases(results, "method_h100.json"), suite="chunk")])
 
 
 def memory(results):

@@ -55,6 +55,39 @@ tile.func @parts(%in: !tile.global<?x8xf32>, %out: !tile.global<?xf32>)
 
 // -----
 
+// Terms of a sum one after the other, those of a maximum in four chains.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @chains
+// CHECK: %[[A:.*]] = llvm.fadd
+// CHECK-NEXT: %[[B:.*]] = llvm.fadd %[[A]],
+// CHECK-NEXT: %[[C:.*]] = llvm.fadd %[[B]],
+// CHECK-NEXT: %[[D:.*]] = llvm.fadd %{{[0-9]+}}, %{{[0-9]+}}
+// CHECK-NEXT: %[[E:.*]] = llvm.fadd %[[D]],
+// CHECK-NEXT: llvm.fadd %[[E]],
+// CHECK-NOT: llvm.fadd
+// CHECK: %[[F:.*]] = llvm.intr.maxnum
+// CHECK-NEXT: %[[G:.*]] = llvm.intr.maxnum
+// CHECK-NEXT: llvm.intr.maxnum(%[[F]], %[[G]])
+tile.func @chains(%in: !tile.global<?x16xf32>, %out: !tile.global<?x4xf32>)
+    attributes {config = #one} {
+  %z = arith.constant 0 : i32
+  %x = tile.read %in[%z, %z]
+    : !tile.global<?x16xf32> -> tensor<64x16xf32, #tile.acc>
+  %q = tile.reduce add %x {dim = 1}
+    : tensor<64x16xf32, #tile.acc> -> tensor<64x4xf32, #tile.quad>
+  tile.write %q, %out[%z, %z]
+    : tensor<64x4xf32, #tile.quad>, !tile.global<?x4xf32>
+  %m = tile.reduce max %x {dim = 1}
+    : tensor<64x16xf32, #tile.acc> -> tensor<64x4xf32, #tile.quad>
+  tile.write %m, %out[%z, %z]
+    : tensor<64x4xf32, #tile.quad>, !tile.global<?x4xf32>
+  tile.return
+}
+
+// -----
+
 // Rows of a thread, of a warp (lanes 8 and 16 apart have the same columns), of
 // all warps through shared memory. Column i is then with thread i mod 64, and
 // written by the first 64.

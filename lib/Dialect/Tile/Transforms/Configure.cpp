@@ -199,7 +199,8 @@ private:
     // of them the units for exponentials. Two do not stay so.
     bool turnsHelp =
         divides && (numConsumers > 2 ? facts.hasChain || facts.hasSoftmax
-                                     : numConsumers == 2 && facts.keepsMaximum);
+                                     : numConsumers == 2 && facts.hasChain &&
+                                           facts.keepsMaximum);
     bool overlaps = pick(overlap, facts.hasChain || facts.hasSeparate ||
                                       (facts.hasSoftmax && turnsHelp));
     bool turns = pick(pingPong, overlaps && turnsHelp);

@@ -138,10 +138,13 @@ private:
     Operation *op = value.getDefiningOp();
     return op && stages.late.contains(op);
   }
+  Value getYielded(BlockArgument argument) {
+    return loop.getTiedLoopYieldedValue(argument)->get();
+  }
   /// Whether an iteration only needs `argument` in ops that come behind the
   /// late ops of the one before, which make it.
   bool isMadeInside(BlockArgument argument) {
-    return isLate(loop.getTiedLoopYieldedValue(argument)->get()) &&
+    return isLate(getYielded(argument)) &&
            llvm::all_of(argument.getUsers(), [&](Operation *user) {
              return stages.between.contains(
                  getAncestorIn(loop.getBody(), user));
@@ -173,7 +176,7 @@ void Rotation::collectCarried() {
         if (!ofBody)
           continue;
         if (argument && argument != loop.getInductionVar() &&
-            isLate(loop.getTiedLoopYieldedValue(argument)->get()))
+            isLate(getYielded(argument)))
           continue;
         carried.insert(operand);
       }
@@ -257,12 +260,9 @@ scf::ForOp Rotation::run(StringRef &reason) {
       arith::AddIOp::create(builder, loc, loop.getLowerBound(), loop.getStep());
   auto rotated = scf::ForOp::create(builder, loc, second, loop.getUpperBound(),
                                     loop.getStep(), inits);
-  auto isArgumentLate = [&](BlockArgument argument) {
-    return isLate(loop.getTiedLoopYieldedValue(argument)->get());
-  };
   auto mapLate = [&](IRMapping &mapping, ValueRange values) {
     for (auto [argument, value] : llvm::zip(kept, values))
-      if (isArgumentLate(argument))
+      if (isLate(getYielded(argument)))
         mapping.map(argument, value);
     for (auto [value, now] : llvm::zip(carried, values.drop_front(kept.size())))
       mapping.map(value, now);
@@ -274,7 +274,7 @@ scf::ForOp Rotation::run(StringRef &reason) {
   IRMapping early, late;
   early.map(loop.getInductionVar(), rotated.getInductionVar());
   for (auto [argument, now] : llvm::zip(kept, rotated.getRegionIterArgs()))
-    if (!isArgumentLate(argument))
+    if (!isLate(getYielded(argument)))
       early.map(argument, now);
   mapLate(late, rotated.getRegionIterArgs());
   cloneEarly(early, /*upToFirst=*/true, /*behindFirst=*/false);
@@ -285,7 +285,7 @@ scf::ForOp Rotation::run(StringRef &reason) {
   cloneEarly(early, /*upToFirst=*/false, /*behindFirst=*/true);
   SmallVector<Value> results;
   for (BlockArgument argument : kept) {
-    Value value = loop.getTiedLoopYieldedValue(argument)->get();
+    Value value = getYielded(argument);
     results.push_back((isLate(value) ? late : early).lookupOrDefault(value));
   }
   for (Value value : carried)

@@ -13,10 +13,13 @@
 
 // Three warpgroups take turns; two do where a maximum is kept.
 // RUN: pbs-opt %S/../../../Conversion/PBSToTile/attention.mlir -pass-pipeline='builtin.module(convert-pbs-to-tile{keep-maximum=1},gpu.module(tile.func(tile-configure)))' -split-input-file 2>/dev/null | FileCheck %s --check-prefix=KEPT
-// KEPT: tile.func @dense_not_causal
+// KEPT: tile.func @dense_not_causal(
 // KEPT: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = true,
-// KEPT: tile.func @dense_not_causal
+// KEPT: tile.func @dense_not_causal_again(
 // KEPT: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = false,
+// One product has nothing to take turns for.
+// KEPT: tile.func @lse_only(
+// KEPT: config = #tile.config<consumers = 2, specialize = true, stages = 4, overlap = false, pingPong = false,
 // RUN: pbs-opt %S/../../../Conversion/PBSToTile/attention.mlir -pass-pipeline='builtin.module(convert-pbs-to-tile,gpu.module(tile.func(tile-configure)))' -split-input-file 2>/dev/null | FileCheck %s --check-prefix=DENSE
 // DENSE: tile.func @dense_causal
 // DENSE: config = #tile.config<consumers = 3, specialize = true, stages = 4, overlap = true, pingPong = true, schedule = dynamic, producerRegisters = 32, consumerRegisters = 160, itemStages = 2, skipScaling = true>

@@ -32,8 +32,7 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
       is kept (`tile.append_item`) they gain up to 7 %.
     - `schedule`: `dynamic` with a producer, else `single`.
     - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
-      to 10 %; with two it gains up to 2 % over 64K keys, and loses as much over
-      few.
+      to 10 %; with two it loses up to 4 % over lists and under a causal mask.
     - `overlap-items`: where products overlap and a list that no selection has made says
       how long loops are, since it gains where they are short: 1 to 4 % of rows of 28 to 5
       blocks of 128 keys, and costs 1 % of rows of 50. With rows of 64 elements in a
