@@ -12,7 +12,9 @@
   schedules  causal attention with passes of the schedule left out, or with turns
   lists      random causal lists and permuted positions, 30 to 5 % of the blocks of
              earlier segments, and dense attention; ours turns counts and indices
-             into bit rows in each call
+             into bit rows in each call. `own` is given the keys in the order of
+             positions, too. `row_blocks`: blocks that a row of a list costs beside
+             those that it lists, by the rate of causal dense attention
   density    the same for 0 to 100 %
   uneven     lists whose rows differ (block_lists.py says how), beside lists with as
              many blocks of which each row has its share: where work is divided well,
@@ -87,7 +89,8 @@ def dense_ir(heads, kv_heads, d, causal, dtype="bf16"):
             f"({q}, {lse})\n  return %o : {q}\n}}\n")
 
 
-def lists_ir(heads, kv_heads, d, dtype="bf16"):
+def lists_ir(heads, kv_heads, d, dtype="bf16", own=False):
+    """A function of lists; with `own`, keys in the order of positions come last."""
     q, kv, lse = tensor_types(heads, kv_heads, d, dtype)
     pos = f"tensor<?x{kv_heads}x?xi32>"
     count, index = f"tensor<?x{heads}x?xi32>", f"tensor<?x{heads}x?x?xi32>"
@@ -95,17 +98,33 @@ def lists_ir(heads, kv_heads, d, dtype="bf16"):
            f"segment = {SEGMENT}>")
     lists = (f"!pbs.block_list<?x{heads}x?x?, block = {BLOCK}x{BLOCK}, "
              f"segment = {SEGMENT}, causal>")
+    arguments = f", %own_k: {kv}, %own_v: {kv}" if own else ""
+    operands = ", %own_k, %own_v" if own else ""
+    types = f", {kv}, {kv}" if own else ""
     return f"""
 func.func @f(%q: {q}, %k: {kv}, %v: {kv}, %pos: {pos}, %count: {count},
-             %index: {index}) -> {q} {{
+             %index: {index}{arguments}) -> {q} {{
   %kv = pbs.kv_from_positions %k, %v, %pos : ({kv}, {kv}, {pos}) -> {kvs}
   %list = pbs.block_list_from_indices %count, %index, %q, %kv {{causal}}
     : ({count}, {index}, {q}, {kvs}) -> {lists}
-  %o, %lse = pbs.sparse_attention %q, %kv, %list {{causal}}
-    : ({q}, {kvs}, {lists}) -> ({q}, {lse})
+  %o, %lse = pbs.sparse_attention %q, %kv, %list{operands} {{causal}}
+    : ({q}, {kvs}, {lists}{types}) -> ({q}, {lse})
   return %o : {q}
 }}
 """
+
+
+def unpermute(x, positions):
+    """Rows of x in the order of positions."""
+    index = positions.long()[..., None].expand(x.shape)
+    return torch.empty_like(x).scatter_(2, index, x)
+
+
+def row_blocks(entry, tiles, dense, per_row):
+    """What a row costs beside its blocks, [low, median, high], by the time of dense
+    attention of `dense` tiles over that of lists of `tiles`."""
+    return [per_row * (dense / entry[name] / tiles - 1)
+            for name in ("ratio_high", "ratio", "ratio_low")]
 
 
 def make_lists(mask):
@@ -253,17 +272,26 @@ class Bench:
         """What the cases of a length share; FlexAttention is compiled once for it."""
         inputs = tensors(32, 8, n)
         positions = segment_positions(8, n)
+        own = tuple(unpermute(x, positions) for x in inputs[1:3])
         flex = Flex(4, positions) if "flex" in self.option("contenders") else None
-        return inputs, positions, flex
+        return inputs, positions, own, flex
 
     def lists_case(self, n, density):
-        (q, k, v, o, _), positions, flex = self.make_shared(n)
+        (q, k, v, o, _), positions, own_keys, flex = self.make_shared(n)
         ours = self.compile(self.suite, lists_ir, 32, 8, 128)
         mask, own = random_lists(32, n, density, seed=n)
         table, missing = {}, dict(ours.missing)
-        differences = ours.add_to(
-            table, (q, k, v, positions, *make_lists(mask)), o)
+        lists = make_lists(mask)
+        differences = ours.add_to(table, (q, k, v, positions, *lists), o)
         reference = o.float()
+        program = next(iter(self.compile(
+            self.suite, lists_ir, 32, 8, 128, "bf16", True).programs.values()))
+        with_own = functools.partial(program, q, k, v, positions, *lists, *own_keys,
+                                     out=(o,), checked=False)
+        o.fill_(float("nan"))
+        with_own()
+        differences["own"] = float((o.float() - reference).norm() / reference.norm())
+        table["own"] = with_own
         wanted = self.option("contenders")
         if "triton" in wanted and self.args.published:
             try_contender(table, missing, "triton", lambda: published_triton(
@@ -283,10 +311,16 @@ class Bench:
             program = self.compile(self.suite, dense_ir, 32, 8, 128, True)
             dense = next(iter(program.programs.values()))
             table["dense"] = lambda: dense(q, k, v, out=(o,), checked=False)
-        tiles = int(mask.sum())
-        result = self.compare(table)
-        add_tflops(result, tiles, 128, dense=dense_tiles(32, n, True))
-        return dict(tiles=tiles, blocks_per_row=tiles / (32 * (n // BLOCK)),
+        tiles, all_tiles = int(mask.sum()), dense_tiles(32, n, True)
+        per_row = tiles / (32 * (n // BLOCK))
+        result, costs = self.compare(table), {}
+        if "dense" in table:
+            first = next(iter(table))
+            costs[first] = row_blocks(result["dense"], tiles, all_tiles, per_row)
+            pair = self.compare(dict(own=table["own"], dense=table["dense"]))
+            costs["own"] = row_blocks(pair["dense"], tiles, all_tiles, per_row)
+        add_tflops(result, tiles, 128, dense=all_tiles)
+        return dict(tiles=tiles, blocks_per_row=per_row, row_blocks=costs,
                     difference=differences, results=result, missing=missing)
 
     def uneven(self):

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Interleaved timing of several callables on one GPU.
 
-The chip throttles on power, so what is compared is timed in turns: every round runs
-each contender once, in an order of its own, and ratios are taken inside a round.
+The chip throttles on power and recovers within some tenths of a second, so what is
+compared is timed in pairs: ours and another one take turns, with nothing between
+them, and ratios are taken inside a pair.
 """
 import datetime
 import os
@@ -70,17 +71,21 @@ def interval(values):
 
 
 def compare(contenders, rounds, min_ms=2.0, warmup=2, deadline=None):
-    """Times the contenders (name -> callable) in turns; the first is ours.
+    """Times the contenders (name -> callable), the first of which is ours, in pairs:
+    ours and one other take `rounds` turns, then ours and the next other.
 
-    The order of each round is drawn anew: a GPU that the one before has heated runs
-    slower. After `deadline`, of time.time(), no round begins but the first three.
-    Returns name -> {ms, ms_low, ms_high, min_ms, rounds and, for the others, ratio
-    with its 95 % interval: their time over ours inside a round}."""
+    Who begins a turn is drawn anew each time: a GPU that the one before has heated runs
+    slower. After `deadline`, of time.time(), no turn begins but the first three of each
+    pair. Returns name -> {ms, ms_low, ms_high, min_ms, rounds and, for the others, ratio
+    with its 95 % interval: their time over that of ours in the same turn, and ours_ms,
+    the median of ours in these turns}; ms of ours is of all its turns."""
     names, repeats, order = list(contenders), {}, random.Random(0)
+    ours, *others = names
 
-    def once(name, count):
+    def once(name):
         begin = torch.cuda.Event(enable_timing=True)
         end = torch.cuda.Event(enable_timing=True)
+        count = repeats.get(name, 1)
         begin.record()
         for _ in range(count):
             contenders[name]()
@@ -88,28 +93,34 @@ def compare(contenders, rounds, min_ms=2.0, warmup=2, deadline=None):
         end.synchronize()
         return begin.elapsed_time(end) / count
 
+    def summary(times):
+        low, high = interval(times)
+        return dict(ms=median(times), ms_low=low, ms_high=high, min_ms=min(times),
+                    rounds=len(times))
+
     for name in names:
         for i in range(warmup + 1):
-            ms = once(name, 1)
+            ms = once(name)
             if i > 0 and ms > 200:
                 break
         repeats[name] = max(1, int(min_ms / max(ms, 1e-3) + 0.5))
-    times = {name: [] for name in names}
-    for r in range(rounds):
-        if r >= 3 and deadline is not None and time.time() > deadline:
-            break
-        for name in order.sample(names, len(names)):
-            times[name].append(once(name, repeats[name]))
-    ours, result = times[names[0]], {}
-    for name in names:
-        low, high = interval(times[name])
-        entry = dict(ms=median(times[name]), ms_low=low, ms_high=high,
-                     min_ms=min(times[name]), rounds=len(times[name]))
-        if name != names[0]:
-            ratios = [t / o for t, o in zip(times[name], ours)]
+    all_ours, result = [], {ours: None}
+    for other in others or [None]:
+        pair = [name for name in (ours, other) if name]
+        times = {name: [] for name in pair}
+        for turn in range(rounds):
+            if turn >= 3 and deadline is not None and time.time() > deadline:
+                break
+            for name in order.sample(pair, len(pair)):
+                times[name].append(once(name))
+        all_ours += times[ours]
+        if other:
+            ratios = [t / o for t, o in zip(times[other], times[ours])]
             low, high = interval(ratios)
-            entry.update(ratio=median(ratios), ratio_low=low, ratio_high=high)
-        result[name] = entry
+            result[other] = dict(summary(times[other]), ratio=median(ratios),
+                                 ratio_low=low, ratio_high=high,
+                                 ours_ms=median(times[ours]))
+    result[ours] = summary(all_ours)
     return result
 
 
