@@ -150,6 +150,9 @@ std::string Emitter::check() const {
   if (config.dense_below < -1)
     return "expected dense_below of at least -1, got " +
            std::to_string(config.dense_below);
+  if (config.has_own_keys &&
+      (config.kind != PBS_ATTENTION_SPARSE || !config.causal))
+    return "expected has_own_keys with causal sparse attention only";
   if (config.scale - config.scale != 0)
     return "expected a finite scale, got " + std::to_string(config.scale);
 
@@ -215,8 +218,11 @@ std::string Emitter::stopRule() const {
 
 void Emitter::emitSparseAttention() {
   line("%output, %lse = pbs.sparse_attention %q, %kv, %list" +
+       std::string(config.has_own_keys ? ", %own_k, %own_v" : "") +
        attributes(config.causal ? "causal" : ""));
-  line("  : (" + q + ", " + kv + ", " + list + ") -> (" + q + ", " + lse + ")");
+  line("  : (" + q + ", " + kv + ", " + list +
+       (config.has_own_keys ? ", " + k + ", " + k : "") + ") -> (" + q + ", " +
+       lse + ")");
 }
 
 void Emitter::emitPermuted() {
@@ -313,6 +319,10 @@ void Emitter::emitSparse() {
     addArgument("positions", positionsType);
   addArgument("count", count);
   addArgument("index", index);
+  if (config.has_own_keys) {
+    addArgument("own_k", k);
+    addArgument("own_v", k);
+  }
   line(config.has_positions
            ? "%kv = pbs.kv_from_positions %k, %v, %positions : (" + k + ", " +
                  k + ", " + positionsType + ") -> " + kv

@@ -137,6 +137,8 @@ void pbs::buildPlanCleanupStage(OpPassManager &pm) {
 void pbs::buildNVVMPipeline(OpPassManager &pm,
                             const NVVMPipelineOptions &options) {
   buildExpandStage(pm, options.fuse, options.denseBelow);
+  if (options.ownKeys)
+    pm.addNestedPass<func::FuncOp>(createUseOwnKeysPass());
   pm.addNestedPass<func::FuncOp>(createGatherProxiesPass());
   pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
   pm.addNestedPass<func::FuncOp>(createSplitPoolsPass());

@@ -133,7 +133,8 @@ class AttentionConfig(_Sized):
                 ("whole_own", ctypes.c_int32),
                 ("has_positions", ctypes.c_int32),
                 ("outputs", ctypes.c_int32),
-                ("dense_below", ctypes.c_int64)]
+                ("dense_below", ctypes.c_int64),
+                ("has_own_keys", ctypes.c_int32)]
 
 
 _lock = threading.Lock()

@@ -118,6 +118,12 @@ def test_method_equals_its_stages():
     again = pbs_mlir.sparse_attention(q, permuted_k, permuted_v, mask,
                                       key_positions=positions)
     numpy.testing.assert_array_equal(output, again)
+    # Own segments are whole without being listed.
+    earlier = mask & (numpy.arange(12)[None] < numpy.arange(12)[:, None] // 2 * 2)
+    assert earlier.sum() < mask.sum()
+    again = pbs_mlir.sparse_attention(q, permuted_k, permuted_v, earlier,
+                                      key_positions=positions, own_keys=(k, v))
+    numpy.testing.assert_array_equal(output, again)
     # Against f64: the mask in terms of original keys.
     keys = numpy.zeros((1, 4, 1500, 1500), bool)
     for head in range(4):

@@ -94,6 +94,21 @@ def test_sparse(causal):
                  *reference(q, k, v, causal, visible))
 
 
+def test_own_keys():
+    """Own segments are whole, whatever the lists say."""
+    (q, k, v), permuted, positions, lists, visible = make_sparse()
+    queries, keys = visible.shape[2:]
+    rows = numpy.arange(queries) // 128 * 128 + keys - queries
+    own = numpy.arange(keys) >= numpy.maximum(rows, 0)[:, None] // 256 * 256
+    outputs = make_outputs(q, "bfloat16")
+    pbs_mlir.sparse_attention(
+        *upload("bfloat16", q, *permuted), tuple(map(DeviceArray, lists)),
+        key_positions=DeviceArray(positions), own_keys=upload("bfloat16", k, v),
+        return_lse=True, out=outputs)
+    expect_right("bfloat16", q, k, outputs,
+                 *reference(q, k, v, True, visible | own))
+
+
 @pytest.mark.parametrize("options", [
     "", "ping-pong=0 overlap=0", "stages=1", "schedule=static",
     "specialize=0 ping-pong=0"])

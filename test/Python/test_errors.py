@@ -80,6 +80,14 @@ def test_lists():
     check(pbs_mlir.InvalidDataError, "9", pbs_mlir.sparse_attention, q, k, v,
           (count, index))
     check(INVALID, "bool mask", pbs_mlir.sparse_attention, q, k, v, index)
+    index[0, 2, 1, 0] = 0
+    check(INVALID, "own_keys: expected \\(k, v\\), got ndarray",
+          pbs_mlir.sparse_attention, q, k, v, (count, index), own_keys=k)
+    check(INVALID, "own_keys: expected causal", pbs_mlir.sparse_attention, q, k, v,
+          (count, index), own_keys=(k, v), causal=False)
+    check(INVALID, "own segments of the shape of all.* 299",
+          pbs_mlir.sparse_attention, q, k, v, (count, index),
+          own_keys=(k[:, :, :299], v))
 
 
 def test_ir():

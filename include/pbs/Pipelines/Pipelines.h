@@ -61,6 +61,10 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "dense-below",
       llvm::cl::desc("Number of keys below which attention is dense; 0: never"),
       llvm::cl::init(kGPUDenseBelow)};
+  Option<bool> ownKeys{
+      *this, "own-keys",
+      llvm::cl::desc("Read keys of own segments in the order of positions"),
+      llvm::cl::init(true)};
   Option<int64_t> queryRows{
       *this, "query-rows",
       llvm::cl::desc("Tiles: rows of a query block that no list divides; 0: "

@@ -372,6 +372,11 @@ typedef struct pbs_attention_config {
   /** Permuted: with fewer keys a call computes dense attention; 0: as many as
    * pay on the target, -1: never. Only without outputs other than LSE. */
   int64_t dense_below;
+  /** Sparse and causal: not 0 if the caller gives keys and values in the order
+   * of positions, too, as the last two inputs. The list then speaks of the
+   * blocks before the own segments of a query block only; of these a row sees
+   * all visible keys. */
+  int32_t has_own_keys;
 } pbs_attention_config;
 
 /** Compiles an attention. */

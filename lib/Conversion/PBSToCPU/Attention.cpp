@@ -72,6 +72,8 @@ private:
   Value numQueries, numKeys, zero;
   // Of the work item.
   Value batch, head, keyHead, block, blockEnd;
+  // First block of its own segments, where all of these are visited.
+  Value ownBlock;
   // Of the tile of rows: first row, number, rounded up to strips, and the
   // original positions of the first and the last row.
   Value firstRow, rows, paddedRows, low, high;
@@ -122,6 +124,11 @@ void AttentionEmitter::emit(Value item) {
 
   Value begin = b.mul(block, b.index(kernel.queryBlock));
   blockEnd = b.min(b.add(begin, b.index(kernel.queryBlock)), numQueries);
+  if (kernel.ownSegment) {
+    Value first = b.max(b.add(begin, b.sub(numKeys, numQueries)), zero);
+    ownBlock = b.mul(b.div(first, b.index(kernel.ownSegment)),
+                     b.index(kernel.ownSegment / kernel.keyBlock));
+  }
   b.forLoop(begin, blockEnd, tileRows, [&](Value row) { emitRowTile(row); });
 }
 
@@ -168,7 +175,10 @@ void AttentionEmitter::emitRowTile(Value row) {
       visit(c, b.lt(low, last));
       return;
     }
-    b.ifThen(b.testBit(kernel.bits, {batch, head, block}, c), [&] {
+    Value listed = b.testBit(kernel.bits, {batch, head, block}, c);
+    if (ownBlock)
+      listed = b.bitOr(listed, b.le(ownBlock, c));
+    b.ifThen(listed, [&] {
       if (!kernel.causal)
         return visit(c, Value());
       auto bound = [&](int64_t which) {

@@ -49,6 +49,9 @@ struct AttentionKernel {
   double scale;
   /// The score region; null or empty for none.
   Region *score = nullptr;
+  /// Where not 0, all blocks of the own segments, which have this many keys,
+  /// are visited whatever the bits say.
+  int64_t ownSegment = 0;
 
   bool hasScoreRegion() const { return score && !score->empty(); }
   void emit(CodeBuilder &b, Value item) const;

@@ -372,6 +372,9 @@ void KernelConverter::emit(SparseAttentionOp op) {
                           op.getCausal(),
                           getScale(op.getScale(), query),
                           &op.getScore()};
+  // Own segments are read as the others are.
+  if (op.getOwnKey())
+    code.ownSegment = list.getSegment();
   code.emit(*builder, item);
   grid = countParts(query, list.getQueryBlock());
 }

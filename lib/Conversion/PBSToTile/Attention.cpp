@@ -22,6 +22,9 @@ static constexpr int64_t kShortHeadRows = 192;
 /// of it is counted on (H100: 50 MB).
 static constexpr int64_t kL2Budget = 32 << 20;
 
+/// Number of a key that all rows see.
+static constexpr int32_t kBeforeAllRows = -(1 << 30);
+
 SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
   // One buffer may be several operands.
   llvm::SmallSetVector<unsigned, 8> buffers;
@@ -30,8 +33,8 @@ SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
   if (task.output)
     buffers.insert(task.value);
   for (std::optional<unsigned> buffer :
-       {task.positions, task.list, task.output, task.lse, task.queryOffsets,
-        task.keyOffsets})
+       {task.positions, task.list, task.ownKey, task.ownValue, task.output,
+        task.lse, task.queryOffsets, task.keyOffsets})
     if (buffer)
       buffers.insert(*buffer);
   return llvm::to_vector(buffers);
@@ -133,8 +136,15 @@ void AttentionWriter::write() {
   auto size = tile::ListSizeOp::create(b, i32, i32, list);
   masked = size.getMasked();
   // A maximum is that of a block at least.
-  if (task.keepsMaximum)
+  if (task.keepsMaximum) {
+    if (task.ownKey) {
+      Value none =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, masked, b.i32(0));
+      firstMaskedKey = arith::SelectOp::create(b, none, b.i32(kBeforeAllRows),
+                                               firstMaskedKey);
+    }
     masked = b.max(masked, b.i32(1));
+  }
   writeLimits();
 
   queryTile = load(queryTileType, task.query, head, inTensor(firstQuery, row0));
@@ -278,8 +288,15 @@ mlir::pbs::writeKernel(SparseAttentionOp op, plan::KernelOp kernel,
   auto kv = op.getKv().getDefiningOp<PackKVOp>();
   task.key = getBuffer(kv.getKey());
   task.value = getBuffer(kv.getValue());
-  if (task.causal || task.usesKeyPosition())
+  task.listsOwn = op.getOwnKey() != nullptr;
+  // A region that looks at positions wants those of moved keys in all blocks.
+  if (task.listsOwn && !task.usesKeyPosition()) {
+    task.ownKey = getBuffer(op.getOwnKey());
+    if (task.output)
+      task.ownValue = getBuffer(op.getOwnValue());
+  } else if (task.causal || task.usesKeyPosition()) {
     task.positions = getBuffer(kv.getPositions());
+  }
   task.segment = op.getKv().getType().getSegment();
   auto pack = op.getList().getDefiningOp<PackBlockListOp>();
   task.list = getBuffer(pack.getBits());

@@ -24,7 +24,10 @@ Value AttentionWriter::writeList() {
     Value rowEnd = b.min(b.add(row0, b.i32(task.rows)), queries);
     Value highEnd = b.max(b.add(rowEnd, shift), b.i32(0));
     Value lowEnd = b.max(b.add(low, b.i32(1)), b.i32(0));
-    if (!task.list) {
+    if (task.listsOwn)
+      ownBlock = b.mul(b.div(b.max(low, b.i32(0)), b.i32(task.segment)),
+                       b.i32(task.segment / kBlock));
+    if (!task.list || task.ownKey) {
       full = b.div(lowEnd, b.i32(kBlock));
       end = b.ceilDiv(highEnd, kBlock);
     } else if (task.segment != 0) {
@@ -39,6 +42,8 @@ Value AttentionWriter::writeList() {
     full = b.min(full, completeBlocks);
     end = b.min(end, keyBlocks);
   }
+  if (task.ownKey)
+    firstMaskedKey = b.mul(full, b.i32(kBlock));
   auto type = [&](tile::ListKind kind) {
     return tile::ListType::get(b.getContext(), kind);
   };
@@ -46,7 +51,7 @@ Value AttentionWriter::writeList() {
     return tile::RangeListOp::create(b, type(tile::ListKind::Range), full, end);
   return tile::BitListOp::create(
       b, type(tile::ListKind::Bits), b.buffer(*task.list),
-      ValueRange{batch, head, block}, full, end, task.isSelected);
+      ValueRange{batch, head, block}, full, end, ownBlock, task.isSelected);
 }
 
 void AttentionWriter::writeLimits() {
@@ -54,6 +59,8 @@ void AttentionWriter::writeLimits() {
   Value offsets = tile::IotaOp::create(b, type);
   if (task.causal || task.usesRowPosition())
     rowPositions = b.add(offsets, b.splat(low, type));
+  if (comparesColumns())
+    return;
   Type half = b.getF16Type();
   RankedTensorType limitType =
       b.acc(task.rows, kBlock, comparesOffsets() ? half : Type(b.getI32Type()));
@@ -94,8 +101,17 @@ Value AttentionWriter::writeKeyOffsets(Value key0) {
 }
 
 Value AttentionWriter::writeMask(Value scores, Value key0, Value keyPositions) {
-  auto limitType = cast<RankedTensorType>(limits.getType());
   Value hidden;
+  if (comparesColumns()) {
+    Value last =
+        b.sub(rowPositions,
+              b.splat(key0, cast<RankedTensorType>(rowPositions.getType())));
+    hidden = tile::ColumnsBehindOp::create(
+        b, b.acc(task.rows, kBlock, b.getI1Type()), last);
+    return arith::SelectOp::create(b, hidden, b.filled(scoreType, -kInfinity),
+                                   scores);
+  }
+  auto limitType = cast<RankedTensorType>(limits.getType());
   if (comparesOffsets())
     hidden =
         arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, limits,

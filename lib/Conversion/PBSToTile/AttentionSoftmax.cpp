@@ -94,7 +94,12 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   auto next = tile::ListNextOp::create(b, b.getI32Type(), s.cursor.getType(),
                                        list, s.cursor);
   Value key0 = b.mul(next.getBlock(), b.i32(kBlock));
-  Value k = load(keyTileType, task.key, kvHead, inTensor(firstKey, key0));
+  Value isOwn;
+  if (task.ownKey)
+    isOwn = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, next.getBlock(),
+                                  ownBlock);
+  Value k = load(keyTileType, task.key, kvHead, inTensor(firstKey, key0),
+                 /*rows=*/Value(), task.ownKey, isOwn);
   Value product = tile::DotOp::create(b, scoreType, queryTile, k,
                                       /*acc=*/Value(), /*transpose_b=*/true);
   if (task.scalesFirst())
@@ -117,7 +122,12 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
         .getResult(0);
   };
   Value scores = choose(
-      needsMask, [&] { return writeMask(product, key0, keyPositions); },
+      needsMask,
+      [&] {
+        Value first =
+            task.ownKey ? b.add(firstMaskedKey, b.mul(j, b.i32(kBlock))) : key0;
+        return writeMask(product, first, keyPositions);
+      },
       [&] { return product; });
 
   State state;
@@ -161,8 +171,8 @@ AttentionWriter::State AttentionWriter::writeStep(Value j, const State &s) {
   // Keys of the next sequence have the probability 0, which times a NaN would
   // not be 0.
   Value valid = task.isPacked() ? b.sub(keys, key0) : Value();
-  Value v =
-      load(keyTileType, task.value, kvHead, inTensor(firstKey, key0), valid);
+  Value v = load(keyTileType, task.value, kvHead, inTensor(firstKey, key0),
+                 valid, task.ownValue, isOwn);
   state.acc = tile::DotOp::create(b, outputType, rounded, v, scaled,
                                   /*transpose_b=*/false);
   return state;

@@ -17,8 +17,6 @@
 
 namespace mlir::pbs {
 
-/// Numbers up to this one are exact in f16, and so are differences.
-constexpr int64_t kExactInF16 = 2048;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// What an attention kernel computes, and from which buffers.
@@ -37,6 +35,11 @@ struct AttentionTask {
   int64_t segment = 0;
   /// Bit rows; without, all blocks are visited.
   std::optional<unsigned> list;
+  /// Whether all blocks of the own segments are visited, whatever the list
+  /// says.
+  bool listsOwn = false;
+  /// What these are read from, in the order of positions; both or none.
+  std::optional<unsigned> ownKey, ownValue;
   /// Whether a selection of the same program has made them.
   bool isSelected = false;
   std::optional<unsigned> output, lse;
@@ -140,8 +143,11 @@ private:
   /// bytes of positions.
   bool comparesOffsets() const {
     return task.causal && task.positions && !task.usesKeyPosition() &&
-           task.rows < kExactInF16;
+           task.rows < tile::kExactInF16;
   }
+  /// Whether a key's position is its number: columns are compared with the last
+  /// one that a row sees.
+  bool comparesColumns() const { return task.causal && !task.positions; }
   /// The scores without the keys that the rows do not see; `keyPositions` may
   /// be null.
   Value writeMask(Value scores, Value key0, Value keyPositions);
@@ -149,11 +155,14 @@ private:
   void writeAppend(Value isWrong);
   void writeResults(const State &s);
 
-  /// The rows of a tile from the number `rows` on are 0.
+  /// The rows of a tile from the number `rows` on are 0. It comes from `own`
+  /// where `isOwn` holds, if there is one.
   Value load(tile::BufferType type, unsigned buffer, Value head, Value first,
-             Value rows = Value()) {
-    return tile::LoadOp::create(b, type, b.buffer(buffer),
-                                ValueRange{batch, head, first, b.i32(0)}, rows);
+             Value rows = Value(), std::optional<unsigned> own = std::nullopt,
+             Value isOwn = Value()) {
+    return tile::LoadOp::create(
+        b, type, b.buffer(buffer), ValueRange{batch, head, first, b.i32(0)},
+        rows, own ? b.buffer(*own) : Value(), own ? isOwn : Value());
   }
   /// A row of the sequence in the tensor.
   Value inTensor(Value first, Value row) {
@@ -179,6 +188,11 @@ private:
   Value number, numItems;
   Value batch, head, block, kvHead, row0, low;
   Value queryTile, list, masked;
+  /// First block of the own segments, where all of these are visited.
+  Value ownBlock;
+  /// Where they come from a tensor of their own, the first key of the first
+  /// block with a mask: consumers need not be told which block they are at.
+  Value firstMaskedKey;
   /// Positions of the rows, a #tile.row.
   Value rowPositions;
   /// Last visible position of each row; without causality, of all. Or offset.

@@ -221,6 +221,45 @@ struct ConvertIota : KernelPattern<IotaOp> {
   }
 };
 
+/// A pair of columns of a row is compared with the row's last one less what
+/// differs between lanes, so that the columns are constants.
+struct ConvertColumnsBehind : KernelPattern<ColumnsBehindOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(ColumnsBehindOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    auto type = getTensor(op.getResult());
+    Type half = rewriter.getF16Type();
+    auto pairType = VectorType::get(2, half);
+    int64_t columns = type.getShape()[1];
+    Values lasts;
+    for (Value last : adaptor.getLast()) {
+      Value inTile = b.smax(b.smin(last, b.c32(columns)), b.c32(-1));
+      inTile = b.sub(inTile, kernel.column);
+      Value rounded =
+          arith::SIToFPOp::create(rewriter, op.getLoc(), half, inTile);
+      lasts.push_back(b.bitcast(b.repack16(rounded, rounded), pairType));
+    }
+    Values results;
+    for (int64_t i = 0; i < getNumValues(type, kernel.config); i += 2) {
+      SmallVector<Coordinate, 2> at = kernel.getCoordinates(b, type, i);
+      double column = at[1].offset;
+      auto pair = DenseElementsAttr::get(
+          pairType, {rewriter.getFloatAttr(half, column).getValue(),
+                     rewriter.getFloatAttr(half, column + 1).getValue()});
+      Value both = arith::CmpFOp::create(
+          rewriter, op.getLoc(), arith::CmpFPredicate::OLT,
+          lasts[at[0].offset / 8],
+          arith::ConstantOp::create(rewriter, op.getLoc(), pair));
+      results.append({b.extractElement(both, 0), b.extractElement(both, 1)});
+    }
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    return success();
+  }
+};
+
 struct ConvertBroadcast : KernelPattern<BroadcastOp> {
   using KernelPattern::KernelPattern;
 
@@ -493,8 +532,8 @@ struct ConvertRelayout : KernelPattern<RelayoutOp> {
 void tile::populateElementwisePatterns(RewritePatternSet &patterns,
                                        const TypeConverter &converter,
                                        KernelContext &kernel) {
-  patterns
-      .add<ConvertAny, ConvertBroadcast, ConvertConstant, ConvertElementwise,
-           ConvertIota, ConvertReduce, ConvertRelayout, ConvertSplat>(
-          converter, patterns.getContext(), kernel);
+  patterns.add<ConvertAny, ConvertBroadcast, ConvertConstant,
+               ConvertElementwise, ConvertColumnsBehind, ConvertIota,
+               ConvertReduce, ConvertRelayout, ConvertSplat>(
+      converter, patterns.getContext(), kernel);
 }

@@ -3,10 +3,11 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A list is (address of the row, full, end), or (full, end) for a range. A
-// place in a bit row is (bits of the word that are left, number of the next
-// word, pass): pass 0 visits [full, end), pass 1 [0, full). A place in a range
-// is the next block, twice unused.
+// A list is (address of the row, full, end, own), or (full, end) for a range;
+// blocks of [own, end) are listed whatever their bits. A place in a bit row is
+// (bits of the word that are left, number of the next word, pass): pass 0
+// visits [full, end), pass 1 [0, full). A place in a range is the next block,
+// twice unused.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,8 +29,21 @@ static Value getRangeMask(KernelBuilder &b, Value begin, Value end,
   return b.and_(below(end), b.xor_(below(begin), -1));
 }
 
-static Value loadWord(KernelBuilder &b, Value row, Value word, Value pred) {
-  return b.loadGlobalIf(b.gepBytes(row, b.mul(b.zext64(word), 4)), 0, pred);
+/// Word `word` of the bit row of `list`, 0 where not `pred`.
+static Value loadWord(KernelBuilder &b, ValueRange list, Value word,
+                      Value pred) {
+  return b.loadGlobalIf(b.gepBytes(list[0], b.mul(b.zext64(word), 4)), 0, pred);
+}
+
+/// The bits of word `word` of `list`, which are `bits` in memory, of blocks in
+/// [begin, end).
+static Value getListed(KernelBuilder &b, ValueRange list, Value bits,
+                       Value begin, Value end, Value word) {
+  Value own = list[3];
+  // Without own blocks it is the end.
+  if (own != list[2])
+    bits = b.or_(bits, getRangeMask(b, own, list[2], word));
+  return b.and_(bits, getRangeMask(b, begin, end, word));
 }
 
 static bool isRange(Value list) {
@@ -47,8 +61,10 @@ struct ConvertBitList : KernelPattern<BitListOp> {
     Values indices;
     for (ValueRange index : adaptor.getIndices())
       indices.push_back(index.front());
+    Value end = adaptor.getEnd().front();
+    Value own = op.getOwn() ? adaptor.getOwn().front() : end;
     Values list{kernel.getAddress(b, op.getSource(), indices),
-                adaptor.getFull().front(), adaptor.getEnd().front()};
+                adaptor.getFull().front(), end, own};
     rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{list});
     return success();
   }
@@ -93,7 +109,7 @@ struct ConvertListSize : KernelPattern<ListSizeOp> {
   std::pair<Value, Value> countBits(KernelBuilder &b,
                                     ConversionPatternRewriter &rewriter,
                                     Location loc, ValueRange list) const {
-    Value row = list[0], full = list[1], end = list[2];
+    Value full = list[1], end = list[2];
     Value words = b.lshr(b.add(end, 31), 5);
     Value lane = kernel.lane;
     auto loop = scf::ForOp::create(
@@ -101,11 +117,9 @@ struct ConvertListSize : KernelPattern<ListSizeOp> {
         ValueRange{b.c32(0), b.c32(0)},
         [&](OpBuilder &, Location, Value base, ValueRange sums) {
           Value word = b.add(base, lane);
-          Value bits = loadWord(b, row, word, b.cmp(Cmp::LT, word, words));
-          Value inFull =
-              b.popc(b.and_(bits, getRangeMask(b, b.c32(0), full, word)));
-          Value inMasked =
-              b.popc(b.and_(bits, getRangeMask(b, full, end, word)));
+          Value bits = loadWord(b, list, word, b.cmp(Cmp::LT, word, words));
+          Value inFull = b.popc(getListed(b, list, bits, b.c32(0), full, word));
+          Value inMasked = b.popc(getListed(b, list, bits, full, end, word));
           scf::YieldOp::create(
               rewriter, loc,
               ValueRange{b.add(sums[0], inFull), b.add(sums[1], inMasked)});
@@ -210,7 +224,7 @@ struct ConvertListNext : KernelPattern<ListNextOp> {
       return success();
     }
 
-    Value row = list[0], full = list[1], end = list[2];
+    Value full = list[1], end = list[2];
     Location loc = op.getLoc();
     SmallVector<Type> types(3, b.i32);
     // Reads words until one has a bit or both passes are over.
@@ -228,8 +242,9 @@ struct ConvertListNext : KernelPattern<ListNextOp> {
           Value stop = b.select(first, end, full);
           Value inside = b.cmp(Cmp::LT, word, b.lshr(b.add(stop, 31), 5));
           // Equal in all lanes, which ptxas learns from the reduction.
-          Value bits = b.and_(b.uniform(loadWord(b, row, word, inside)),
-                              getRangeMask(b, begin, stop, word));
+          Value bits =
+              getListed(b, list, b.uniform(loadWord(b, list, word, inside)),
+                        begin, stop, word);
           scf::YieldOp::create(
               rewriter, loc,
               ValueRange{b.select(inside, bits, b.c32(0)),

@@ -102,6 +102,10 @@ struct ConvertRingPush : KernelPattern<RingPushOp> {
     const GlobalParams &global = kernel.getGlobal(op.getSource());
     SmallVector<int64_t, 4> box{boxElements, buffer.getShape()[0], 1, 1};
     Value map = kernel.getMap(b, op.getSource(), box, buffer.getSwizzle());
+    if (op.getOther())
+      map = b.select(adaptor.getIsOther().front(),
+                     kernel.getMap(b, op.getOther(), box, buffer.getSwizzle()),
+                     map);
     // Innermost dimension first.
     Values coordinates;
     for (ValueRange index : llvm::reverse(adaptor.getIndices()))

@@ -77,12 +77,13 @@ ThreadTypeConverter::ThreadTypeConverter(MLIRContext *context,
   addConversion(
       [=](ListType type,
           SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
-        if (type.getKind() == ListKind::Bits) {
+        bool isBits = type.getKind() == ListKind::Bits;
+        if (isBits) {
           OpBuilder builder(context);
           results.push_back(
               KernelBuilder(builder, builder.getUnknownLoc()).globalPointer());
         }
-        results.append(2, i32);
+        results.append(isBits ? 3 : 2, i32);
         return success();
       });
   auto materialize = [](OpBuilder &builder, Type type, ValueRange inputs,

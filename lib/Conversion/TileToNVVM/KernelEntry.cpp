@@ -230,10 +230,14 @@ void ParamCollector::collectUses() {
       BufferType buffer = push.getRing().getType().getBuffer();
       int64_t width = buffer.getSwizzle() * 8 /
                       buffer.getElementType().getIntOrFloatBitWidth();
-      addMap(push.getSource(), {width, buffer.getShape()[0], 1, 1},
-             buffer.getSwizzle());
-      int64_t &depth = depths[getNumber(push.getSource())];
-      depth = std::max(depth, getDepth(op));
+      for (Value source : {push.getSource(), push.getOther()}) {
+        if (!source)
+          continue;
+        addMap(source, {width, buffer.getShape()[0], 1, 1},
+               buffer.getSwizzle());
+        int64_t &depth = depths[getNumber(source)];
+        depth = std::max(depth, getDepth(op));
+      }
     } else if (auto store = dyn_cast<StoreOp>(op)) {
       // Each warpgroup stores its own rows.
       addMap(store.getTarget(), {kSwizzleElements, kWarpgroupRows, 1, 1},

@@ -188,8 +188,8 @@ static bool isForConsumers(Operation *op) {
   if (isa<IotaOp, ReadOp, ReduceOp, SplatOp>(op))
     return !isOfWarp(op);
   return isa<AnyOp, AppendItemOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp,
-             BarrierOp, CopierPushOp, CopierStopOp, DotAsyncOp, DotOp,
-             DotWaitOp, FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp,
+             BarrierOp, ColumnsBehindOp, CopierPushOp, CopierStopOp, DotAsyncOp,
+             DotOp, DotWaitOp, FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp,
              PackBitsOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp,
              TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp, BroadcastOp>(op);
 }
@@ -366,8 +366,9 @@ LogicalResult Checker::checkOp(Operation *op) {
 
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](RingPushOp push) {
-        if (push.getSource() && failed(checkMap(op, push.getSource())))
-          return failure();
+        for (Value source : {push.getSource(), push.getOther()})
+          if (source && failed(checkMap(op, source)))
+            return failure();
         return checkRing(op, push.getRing(), push.getStep());
       })
       .Case<ArrayAppendOp, ArrayReadOp, ArrayWriteOp>(

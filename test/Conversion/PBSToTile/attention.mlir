@@ -37,7 +37,6 @@
 // CHECK: %[[ROWS:.*]] = tile.iota : tensor<192xi32, #tile.row>
 // CHECK: %[[LOWS:.*]] = tile.splat %[[LOW]]
 // CHECK: %[[LIMIT:.*]] = arith.addi %[[ROWS]], %[[LOWS]]
-// CHECK: %[[LIMITS:.*]] = tile.broadcast %[[LIMIT]]
 // CHECK: scf.for %[[J:.*]] = %{{.*}} to %[[COUNT]]
 // CHECK: %[[BLOCK:.*]], %{{.*}} = tile.list_next
 // CHECK: %[[KEY0:.*]] = arith.muli %[[BLOCK]], %[[C128]]
@@ -46,11 +45,9 @@
 // CHECK: %[[MASK:.*]] = arith.cmpi slt, %[[J]], %[[MASKED]]
 // CHECK: scf.if %[[MASK]]
 // CHECK-NOT: tile.read
-// CHECK: %[[COLUMNS:.*]] = tile.iota : tensor<128xi32, #tile.col>
 // CHECK: %[[FIRST:.*]] = tile.splat %[[KEY0]]
-// CHECK: %[[KEYS:.*]] = arith.addi %[[COLUMNS]], %[[FIRST]]
-// CHECK: %[[KEYS2:.*]] = tile.broadcast %[[KEYS]]
-// CHECK: %[[HIDDEN:.*]] = arith.cmpi slt, %[[LIMITS]], %[[KEYS2]]
+// CHECK: %[[LAST:.*]] = arith.subi %[[LIMIT]], %[[FIRST]] : tensor<192xi32, #tile.row>
+// CHECK: %[[HIDDEN:.*]] = tile.columns_behind %[[LAST]]
 // CHECK: arith.select %[[HIDDEN]], %{{.*}}, %[[S]]
 // CHECK: tile.load %[[V]][%[[B]], %[[HK]], %[[KEY0]],
 // CHECK: tile.dot %{{.*}} acc({{.*}}) : tensor<192x128xf16, #tile.acc>

@@ -165,3 +165,35 @@ tile.func @compare_pairs(%in: !tile.global<?xf16>, %out: !tile.global<?x64xf32>)
   tile.write %r, %out[%z, %z] : tensor<128x64xf32, #tile.acc>, !tile.global<?x64xf32>
   tile.return
 }
+
+// -----
+
+// Columns are constants; what differs between lanes is taken from the row's last
+// one, which f16 has exactly.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @columns
+// CHECK: llvm.intr.smin
+// CHECK: %[[IN:.*]] = llvm.intr.smax
+// CHECK: %[[LESS:.*]] = llvm.sub %[[IN]],
+// CHECK: llvm.sitofp %[[LESS]] : i32 to f16
+// CHECK: llvm.mlir.constant(dense<[0.000000e+00, 1.000000e+00]> : vector<2xf16>)
+// CHECK: llvm.fcmp "olt" %{{.*}} : vector<2xf16>
+// CHECK: llvm.mlir.constant(dense<[8.000000e+00, 9.000000e+00]> : vector<2xf16>)
+// CHECK-COUNT-2: llvm.fcmp "olt" %{{.*}} : vector<2xf16>
+// CHECK-NOT: llvm.fcmp
+tile.func @columns(%out: !tile.global<?xi32>) attributes {config = #one} {
+  %z = arith.constant 0 : i32
+  %last = tile.iota : tensor<64xi32, #tile.row>
+  %hidden = tile.columns_behind %last : tensor<64xi32, #tile.row>
+    -> tensor<64x16xi1, #tile.acc>
+  %one = arith.constant dense<1> : tensor<64x16xi32, #tile.acc>
+  %zero = arith.constant dense<0> : tensor<64x16xi32, #tile.acc>
+  %n = arith.select %hidden, %one, %zero
+    : tensor<64x16xi1, #tile.acc>, tensor<64x16xi32, #tile.acc>
+  %sum = tile.reduce add %n {dim = 1}
+    : tensor<64x16xi32, #tile.acc> -> tensor<64xi32, #tile.row>
+  tile.write %sum, %out[%z] : tensor<64xi32, #tile.row>, !tile.global<?xi32>
+  tile.return
+}

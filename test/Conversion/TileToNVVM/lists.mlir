@@ -89,3 +89,34 @@ tile.func @sequence(%m: !tile.global<?xi32>, %n: !tile.global<?xi32>,
     : tensor<128xi32, #tile.lane>, !tile.global<1x128xi32>
   tile.return
 }
+
+// -----
+
+// Own blocks are listed whatever the bits are.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @own
+// CHECK: %[[BITS:[0-9]+]] = {{.*}}ld.global.nc.b32
+// CHECK: llvm.or %[[BITS]],
+// CHECK: llvm.intr.ctpop
+// CHECK: nvvm.redux.sync add
+// CHECK: ld.global.nc.b32
+// CHECK: llvm.or
+// CHECK: llvm.intr.cttz
+tile.func @own(%bits: !tile.global<?x?xi32>, %out: !tile.global<?xi32>)
+    attributes {config = #one} {
+  %z = arith.constant 0 : i32
+  %own = arith.constant 38 : i32
+  %full = arith.constant 40 : i32
+  %end = arith.constant 70 : i32
+  %list = tile.bit_list %bits[%z], %full, %end own %own : !tile.global<?x?xi32>
+  %count, %masked = tile.list_size %list : !tile.list<bits>
+  %at = tile.list_begin %list : !tile.list<bits>
+  %block, %next = tile.list_next %list, %at : !tile.list<bits>
+  %sum = arith.addi %count, %masked : i32
+  %all = arith.addi %sum, %block : i32
+  %t = tile.splat %all : i32 to tensor<128xi32, #tile.lane>
+  tile.write %t, %out[%z] : tensor<128xi32, #tile.lane>, !tile.global<?xi32>
+  tile.return
+}

@@ -329,3 +329,33 @@ tile.func @computed_row(%p: !tile.global<?xi32>, %o: !tile.global<?xi32>) attrib
   }
   tile.return
 }
+
+// -----
+
+// A tile of one of two tensors: the map is chosen.
+#two = #tile.config<consumers = 2, specialize = true, stages = 2,
+  overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0,
+  consumerRegisters = 0>
+!ring = !tile.ring<2, !tile.buffer<64x64xf16, swizzle = 128>>
+!q = !tile.global<?x?x?x64xf16>
+// CHECK-LABEL: llvm.func @either
+// CHECK-SAME: %[[N:[^:]*]]: i32, %[[KEYS:[^:]*]]: !llvm.ptr {{[^%]*}}, %[[OTHERS:[^:]*]]: !llvm.ptr
+// CHECK-SAME: #plan.tensor_map<0, {{[^>]*}}>, #plan.tensor_map<1,
+// CHECK: %[[YES:.*]] = llvm.icmp "sgt" %[[N]]
+// CHECK: %[[MAP:.*]] = llvm.select %[[YES]], %[[OTHERS]], %[[KEYS]]
+// CHECK: cp.async.bulk.tensor.4d{{.*}} ro(%{{[^,]*}}, %[[MAP]],
+tile.func @either(%keys: !q, %others: !q) attributes {config = #two} {
+  %ring = tile.ring_create : !ring
+  tile.warp_specialize producer {
+    %z = arith.constant 0 : i32
+    %n = tile.dim %keys, 2 : !q
+    %yes = arith.cmpi slt, %z, %n : i32
+    tile.ring_push %ring step %z from %keys[%z, %z, %n, %z]
+      or (%others if %yes : !q) : !ring, !q
+  } consumer {
+    %z = arith.constant 0 : i32
+    %k = tile.ring_wait %ring step %z : !ring
+    tile.ring_release %ring step %z : !ring
+  }
+  tile.return
+}

@@ -479,6 +479,38 @@ func.func @sparse_attention_element_type(%q: tensor<1x4x?x64xbf16>, %kv: !pbs.pe
 
 // -----
 
+func.func @sparse_attention_own_keys_alone(%q: tensor<1x4x?x64xf32>, %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, %k: tensor<1x2x?x64xf32>) {
+  // expected-error @below {{expected keys and values of own segments, both or none, got 1 operand}}
+  %result:2 = pbs.sparse_attention %q, %kv, %l, %k {causal} : (tensor<1x4x?x64xf32>, !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, tensor<1x2x?x64xf32>) -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  return
+}
+
+// -----
+
+func.func @sparse_attention_own_not_causal(%q: tensor<1x4x?x64xf32>, %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x?x?, block = 128x128, segment = 256>, %k: tensor<1x2x?x64xf32>) {
+  // expected-error @below {{expected keys of own segments with causal attention only}}
+  %result:2 = pbs.sparse_attention %q, %kv, %l, %k, %k : (tensor<1x4x?x64xf32>, !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x?x?, block = 128x128, segment = 256>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  return
+}
+
+// -----
+
+func.func @sparse_attention_own_heads(%q: tensor<1x4x?x64xf32>, %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, %k: tensor<1x4x?x64xf32>) {
+  // expected-error @below {{expected keys and values of own segments of the shape of all, got 4 and 2}}
+  %result:2 = pbs.sparse_attention %q, %kv, %l, %k, %k {causal} : (tensor<1x4x?x64xf32>, !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>) -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  return
+}
+
+// -----
+
+func.func @sparse_attention_own_type(%q: tensor<1x4x?x64xf32>, %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, %k: tensor<1x2x?x64xbf16>) {
+  // expected-error @below {{expected one element type, got 'f32' and 'bf16'}}
+  %result:2 = pbs.sparse_attention %q, %kv, %l, %k, %k {causal} : (tensor<1x4x?x64xf32>, !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>) -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  return
+}
+
+// -----
+
 func.func @merge_shape(%a: tensor<1x4x?x64xf32>, %b: tensor<1x4x?xf32>, %c: tensor<1x2x?x64xf32>, %d: tensor<1x4x?xf32>) {
   // expected-error @below {{expected two outputs of the same shape, got 4 and 2}}
   %result:2 = pbs.merge %a, %b, %c, %d : (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>, tensor<1x2x?x64xf32>, tensor<1x4x?xf32>) -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)

@@ -7,6 +7,7 @@
 
 #include "Harness.h"
 #include "pbs/Tools/Convert.h"
+#include <algorithm>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <random>
@@ -284,4 +285,23 @@ Inputs pbs::test::makeNormal(const Problem &problem, uint32_t seed,
   std::mt19937 generator(seed);
   std::normal_distribution<float> normal(0, scale);
   return makeInputs(problem, [&](char, size_t) { return normal(generator); });
+}
+
+void pbs::test::addOwnBlocks(const Problem &problem,
+                             std::vector<int32_t> &bits) {
+  int64_t words = problem.getNumWords(), rows = problem.getNumQueryBlocks();
+  int64_t perSegment = problem.segment / problem.keyBlock;
+  for (int64_t row = 0;
+       row < int64_t(bits.size()) / std::max<int64_t>(words, 1); ++row) {
+    int64_t begin = row % rows * problem.queryBlock;
+    int64_t end = std::min(begin + problem.queryBlock, problem.numQueries);
+    int64_t shift = problem.numKeys - problem.numQueries;
+    if (end + shift <= 0)
+      continue;
+    int64_t first = std::max<int64_t>(begin + shift, 0) / problem.segment;
+    int64_t last = (end + shift - 1) / problem.segment;
+    for (int64_t c = first * perSegment;
+         c < std::min((last + 1) * perSegment, problem.getNumKeyBlocks()); ++c)
+      bits[row * words + c / 32] |= int32_t(1u << c % 32);
+  }
 }

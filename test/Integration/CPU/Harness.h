@@ -93,6 +93,10 @@ makeInputs(const reference::Problem &problem,
 reference::Inputs makeNormal(const reference::Problem &problem, uint32_t seed,
                              float scale = 1);
 
+/// Adds all blocks of the own segments to bit rows [B,Hq,Mb,words].
+void addOwnBlocks(const reference::Problem &problem,
+                  std::vector<int32_t> &bits);
+
 } // namespace pbs::test
 
 #endif // PBS_TEST_INTEGRATION_CPU_HARNESS_H

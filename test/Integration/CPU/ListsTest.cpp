@@ -75,30 +75,39 @@ struct SparseCall {
     p.write(positions);
     c.write(count);
     i.write(index);
-    std::string error =
-        pbs::test::run(program, {&q, &k, &v, &p, &c, &i, &o, &l},
-                       /*checked=*/true);
+    std::vector<Buffer *> arguments = {&q, &k, &v, &p, &c, &i};
+    Buffer ownK(PBS_F32, {1, 2, keys, 64}), ownV(PBS_F32, {1, 2, keys, 64});
+    if (givesOwnKeys) {
+      ownK.write(inputs.k);
+      ownV.write(inputs.v);
+      arguments.insert(arguments.end(), {&ownK, &ownV});
+    }
+    arguments.insert(arguments.end(), {&o, &l});
+    std::string error = pbs::test::run(program, arguments, /*checked=*/true);
     output = o.read();
     lse = l.read();
     return error;
   }
 
   Problem problem;
+  bool givesOwnKeys = false;
   Inputs inputs, permuted;
   std::vector<int32_t> positions, bits, count, index;
   std::vector<float> output, lse;
 };
 } // namespace
 
-static Program compileSparse(const Problem &problem) {
+static Program compileSparse(const Problem &problem,
+                             bool givesOwnKeys = false) {
   pbs_attention_config config =
       makeConfig(problem, PBS_ATTENTION_SPARSE, PBS_OUTPUT_LSE);
   config.has_positions = 1;
+  config.has_own_keys = givesOwnKeys;
   return compile(config);
 }
 
-TEST(Sparse, ListsOfTheCaller) {
-  Program program = compileSparse(SparseCall(1, 1, 0).problem);
+static void expectListsRight(bool givesOwnKeys) {
+  Program program = compileSparse(SparseCall(1, 1, 0).problem, givesOwnKeys);
   ASSERT_TRUE(program);
   for (auto [numQueries, numKeys] : {std::pair<int64_t, int64_t>{1, 1},
                                      {600, 600},
@@ -106,6 +115,9 @@ TEST(Sparse, ListsOfTheCaller) {
                                      {900, 513},
                                      {1025, 1025}}) {
     SparseCall call(numQueries, numKeys, numQueries + numKeys);
+    call.givesOwnKeys = givesOwnKeys;
+    if (givesOwnKeys)
+      addOwnBlocks(call.problem, call.bits);
     ASSERT_EQ(call.run(program.get()), "");
     auto output = pbs::reference::checkOutput(
         call.problem, call.inputs, call.positions, call.bits, call.output);
@@ -115,6 +127,10 @@ TEST(Sparse, ListsOfTheCaller) {
     EXPECT_TRUE(lse.ok) << lse.message;
   }
 }
+
+TEST(Sparse, ListsOfTheCaller) { expectListsRight(/*givesOwnKeys=*/false); }
+
+TEST(Sparse, OwnSegmentsAreWhole) { expectListsRight(/*givesOwnKeys=*/true); }
 
 TEST(Sparse, BadListsAreErrors) {
   Program program = compileSparse(SparseCall(1, 1, 0).problem);

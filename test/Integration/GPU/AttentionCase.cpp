@@ -83,6 +83,8 @@ AttentionCase::AttentionCase(const Problem &problem, bool isSparse,
       q(makeBuffer(problem, problem.queryHeads, problem.numQueries, layout)),
       k(makeBuffer(problem, problem.kvHeads, problem.numKeys, layout)),
       v(makeBuffer(problem, problem.kvHeads, problem.numKeys, layout)),
+      ownK(makeBuffer(problem, problem.kvHeads, problem.numKeys, layout)),
+      ownV(makeBuffer(problem, problem.kvHeads, problem.numKeys, layout)),
       output(
           makeBuffer(problem, problem.queryHeads, problem.numQueries, layout)),
       lse(PBS_F32, {problem.batch, problem.queryHeads, problem.numQueries}),
@@ -94,6 +96,7 @@ AttentionCase::AttentionCase(const Problem &problem, bool isSparse,
                   {problem.batch, problem.queryHeads,
                    problem.getNumQueryBlocks(), problem.getNumKeyBlocks()}),
       deviceQ(q, device), deviceK(k, device), deviceV(v, device),
+      deviceOwnK(ownK, device), deviceOwnV(ownV, device),
       deviceOutput(output, device), deviceLse(lse, device),
       devicePositions(positionBuffer, device), deviceCount(countBuffer, device),
       deviceIndex(indexBuffer, device) {
@@ -133,6 +136,15 @@ AttentionCase::AttentionCase(const Problem &problem, bool isSparse,
   uploadLists();
 }
 
+void AttentionCase::giveOwnKeys() {
+  givesOwnKeys = true;
+  ownK.write(inputs.k);
+  ownV.write(inputs.v);
+  deviceOwnK.upload();
+  deviceOwnV.upload();
+  addOwnBlocks(problem, bits);
+}
+
 void AttentionCase::uploadLists() {
   positionBuffer.write(positions);
   countBuffer.write(count);
@@ -157,6 +169,7 @@ Program AttentionCase::compile(const std::string &options) const {
       makeConfig(problem, isSparse ? PBS_ATTENTION_SPARSE : PBS_ATTENTION_DENSE,
                  PBS_OUTPUT_LSE);
   config.has_positions = isSparse;
+  config.has_own_keys = givesOwnKeys;
   return compileForDevice(config, options);
 }
 
@@ -172,6 +185,8 @@ std::vector<DeviceTensor *> AttentionCase::getInputs() {
   if (isSparse)
     tensors.insert(tensors.end(),
                    {&devicePositions, &deviceCount, &deviceIndex});
+  if (givesOwnKeys)
+    tensors.insert(tensors.end(), {&deviceOwnK, &deviceOwnV});
   return tensors;
 }
 

@@ -30,6 +30,10 @@ public:
                 Layout layout = Layout::RowMajor, uint32_t seed = 1,
                 int device = 0);
 
+  /// Calls give the keys in the order of positions, too, so that all blocks of
+  /// own segments are listed. Before the program is compiled.
+  void giveOwnKeys();
+
   /// The program for it, with more options of the pass pipeline.
   Program compile(const std::string &options = "") const;
   /// Multiplies the keys from position `first` on, by a power of two.
@@ -49,6 +53,7 @@ public:
 
   reference::Problem problem;
   bool isSparse;
+  bool givesOwnKeys = false;
   /// On the host: positions, counts, indices and bit rows of the same lists.
   std::vector<int32_t> positions, count, index, bits;
   /// Copies changed lists to the device.
@@ -60,10 +65,11 @@ private:
 
   int device;
   reference::Inputs inputs;
-  Buffer q, k, v, output, lse, positionBuffer, countBuffer, indexBuffer;
+  Buffer q, k, v, ownK, ownV, output, lse, positionBuffer, countBuffer,
+      indexBuffer;
   std::string before;
-  DeviceTensor deviceQ, deviceK, deviceV, deviceOutput, deviceLse,
-      devicePositions, deviceCount, deviceIndex;
+  DeviceTensor deviceQ, deviceK, deviceV, deviceOwnK, deviceOwnV, deviceOutput,
+      deviceLse, devicePositions, deviceCount, deviceIndex;
 };
 
 } // namespace pbs::test

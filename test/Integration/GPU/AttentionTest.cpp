@@ -31,8 +31,12 @@ static void expectRightTwice(AttentionCase &call, pbs_program_t program) {
 /// The sizes of one program: one token, ends that do not align, later chunks,
 /// rows that see nothing, and no work at all.
 static void expectAllSizesRight(const Problem &base, bool isSparse,
-                                const std::string &options = "") {
-  Program program = AttentionCase(base, isSparse).compile(options);
+                                const std::string &options = "",
+                                bool givesOwnKeys = false) {
+  AttentionCase first(base, isSparse);
+  if (givesOwnKeys)
+    first.giveOwnKeys();
+  Program program = first.compile(options);
   ASSERT_TRUE(program);
   for (auto [numQueries, numKeys] : {std::pair<int64_t, int64_t>{1, 1},
                                      {257, 257},
@@ -44,6 +48,8 @@ static void expectAllSizesRight(const Problem &base, bool isSparse,
     problem.numQueries = numQueries;
     problem.numKeys = numKeys;
     AttentionCase call(problem, isSparse);
+    if (givesOwnKeys)
+      call.giveOwnKeys();
     expectRightTwice(call, program.get());
   }
 }
@@ -73,6 +79,37 @@ TEST(GPUSparse, ManyBlocks) {
   Program program = call.compile();
   ASSERT_TRUE(program);
   expectRightTwice(call, program.get());
+}
+
+//===----------------------------------------------------------------------===//
+// Own segments in the order of positions
+//===----------------------------------------------------------------------===//
+
+TEST(GPUOwnKeys, AllSizes) {
+  expectAllSizesRight(makeProblem(DType::BF16, 128, true, 1, 1), true, "",
+                      /*givesOwnKeys=*/true);
+}
+
+TEST(GPUOwnKeys, KeptMaxima) {
+  Problem problem = makeProblem(DType::BF16, 64, true, 300, 1100);
+  problem.roundsMaximum = true;
+  AttentionCase call(problem, true);
+  call.giveOwnKeys();
+  Program program = call.compile("keep-maximum=1");
+  ASSERT_TRUE(program);
+  expectRightTwice(call, program.get());
+}
+
+TEST(GPUOwnKeys, ManyBlocksAndStrides) {
+  for (Layout layout : {Layout::HeadsInside, Layout::Padded}) {
+    // 31 rows of a query block lie before those of a key block.
+    AttentionCase call(makeProblem(DType::F16, 64, true, 400, 1265), true,
+                       layout);
+    call.giveOwnKeys();
+    Program program = call.compile();
+    ASSERT_TRUE(program);
+    expectRightTwice(call, program.get());
+  }
 }
 
 //===----------------------------------------------------------------------===//

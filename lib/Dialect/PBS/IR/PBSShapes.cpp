@@ -444,6 +444,9 @@ void SparseAttentionOp::getShapeConstraints(
   Rules rules(constraints);
   rules.queryAndKey(query, kv);
   rules.listFor(list, query, kv);
+  for (const SymbolicShape &own : operands.drop_front(3))
+    rules.equalShapes(own, kv,
+                      "keys and values of own segments of the shape of all");
 }
 
 void MergeOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,

@@ -278,7 +278,19 @@ LogicalResult SparseAttentionOp::verify() {
     return emitOpError() << "expected a "
                          << (getCausal() ? "causal" : "non-causal")
                          << " list, got " << list;
-  return verifyAttention(*this, getQuery(), getOutput(), getKv(), getScale());
+  SmallVector<Value> others{getKv()};
+  if (!getOwn().empty()) {
+    if (getOwn().size() != 2)
+      return emitOpError()
+             << "expected keys and values of own segments, both or "
+                "none, got "
+             << getOwn().size() << " operand";
+    if (!getCausal())
+      return emitOpError("expected keys of own segments with causal attention "
+                         "only: without a mask every listed block is whole");
+    llvm::append_range(others, getOwn());
+  }
+  return verifyAttention(*this, getQuery(), getOutput(), others, getScale());
 }
 
 LogicalResult MergeOp::verify() {

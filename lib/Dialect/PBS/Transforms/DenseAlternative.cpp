@@ -7,12 +7,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "OriginalKeys.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IntegerSet.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 
 namespace mlir::pbs {
@@ -31,26 +31,6 @@ static constexpr remark::RemarkOpts kRemark =
 static constexpr StringLiteral kBelowAttr = "pbs.dense_below";
 static constexpr StringLiteral kAlternativeOfAttr = "pbs.alternative_of";
 static constexpr StringLiteral kGuardAttr = "pbs.guard";
-
-namespace {
-/// Keys and values as the caller has them.
-struct KeysAndValues {
-  Value keys, values;
-};
-} // namespace
-
-/// What the method reads and moves to make `kv`; nothing if `kv` is made
-/// otherwise.
-static std::optional<KeysAndValues> findOriginal(Value kv) {
-  if (auto op = kv.getDefiningOp<PermuteKVOp>())
-    return KeysAndValues{op.getKey(), op.getValue()};
-  if (auto op = kv.getDefiningOp<FusedPermuteKVOp>())
-    return KeysAndValues{op.getKey(), op.getValue()};
-  auto op = kv.getDefiningOp<KVFromPositionsOp>();
-  if (op && !op.getPositions())
-    return KeysAndValues{op.getKey(), op.getValue()};
-  return std::nullopt;
-}
 
 /// True for attention over blocks that the function selects.
 static bool isMethod(SparseAttentionOp op) {

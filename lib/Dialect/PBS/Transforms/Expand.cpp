@@ -52,7 +52,7 @@ public:
                                kv, op.getSelect(), op.getForced());
     auto attention = SparseAttentionOp::create(
         builder, loc, op.getResultTypes(), op.getQuery(), kv, list,
-        op.getCausalAttr(), op.getScaleAttr());
+        /*own=*/ValueRange(), op.getCausalAttr(), op.getScaleAttr());
     attention.getScore().takeBody(op.getScore());
     return attention.getResults();
   }

@@ -28,9 +28,10 @@ LogicalResult verifyIndices(Operation *op, GlobalType type, size_t numIndices,
 LogicalResult verifyDot(Operation *op, Type a, BufferType b, Type acc,
                         bool transposeB, RankedTensorType result);
 
-/// Rules of copies from global to shared memory.
+/// Rules of copies from global to shared memory; `other` and `isOther` may be
+/// null.
 LogicalResult verifyLoad(Operation *op, GlobalType source, size_t numIndices,
-                         BufferType tile);
+                         BufferType tile, Value other, Value isOther);
 
 } // namespace mlir::tile
 

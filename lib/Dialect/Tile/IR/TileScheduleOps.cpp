@@ -118,13 +118,16 @@ LogicalResult RingPushOp::verify() {
                            << getIndices().size();
     if (getRows())
       return emitOpError() << "expected no 'rows' without a source";
+    if (getOther() || getIsOther())
+      return emitOpError() << "expected no other source without a source";
     return success();
   }
   if (!type.getBuffer())
     return emitOpError() << "expected no source for a ring without a tile, got "
                          << getSource().getType();
   return verifyLoad(*this, cast<GlobalType>(getSource().getType()),
-                    getIndices().size(), type.getBuffer());
+                    getIndices().size(), type.getBuffer(), getOther(),
+                    getIsOther());
 }
 
 Value RingWaitOp::getTile() {

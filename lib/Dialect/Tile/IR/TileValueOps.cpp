@@ -200,7 +200,15 @@ OpFoldResult DimOp::fold(FoldAdaptor) {
 }
 
 LogicalResult tile::verifyLoad(Operation *op, GlobalType source,
-                               size_t numIndices, BufferType tile) {
+                               size_t numIndices, BufferType tile, Value other,
+                               Value isOther) {
+  if (!other != !isOther)
+    return op->emitOpError()
+           << "expected another source with the condition for "
+              "it, both or none";
+  if (other && other.getType() != source)
+    return op->emitOpError() << "expected another source of the type " << source
+                             << ", got " << other.getType();
   if (source.getElementType() != tile.getElementType())
     return op->emitOpError()
            << "expected elements of " << source.getElementType() << ", got "
@@ -213,7 +221,7 @@ LogicalResult tile::verifyLoad(Operation *op, GlobalType source,
 
 LogicalResult LoadOp::verify() {
   return verifyLoad(*this, getSource().getType(), getIndices().size(),
-                    getResult().getType());
+                    getResult().getType(), getOther(), getIsOther());
 }
 
 LogicalResult ReadOp::verify() {
@@ -441,6 +449,22 @@ int64_t OrderOp::getOrderOffset() {
 int64_t OrderOp::getScratchBytes(ConfigAttr) {
   // The elements as integers, and behind them the order.
   return 2 * getOrderOffset();
+}
+
+LogicalResult ColumnsBehindOp::verify() {
+  RankedTensorType from = getTensor(getLast()), to = getTensor(getResult());
+  if (failed(verifyLayout(*this, from)) || failed(verifyLayout(*this, to)))
+    return failure();
+  if (!isa<RowAttr>(from.getEncoding()) || !isa<AccAttr>(to.getEncoding()) ||
+      from.getShape()[0] != to.getShape()[0] ||
+      !from.getElementType().isInteger(32) || !to.getElementType().isInteger(1))
+    return emitOpError() << "expected i32 of the layout #tile.row to i1 of "
+                            "#tile.acc with as many rows, got "
+                         << from << " to " << to;
+  if (to.getShape()[1] > kExactInF16)
+    return emitOpError() << "expected at most " << kExactInF16
+                         << " columns, got " << to.getShape()[1];
+  return success();
 }
 
 LogicalResult IotaOp::verify() {

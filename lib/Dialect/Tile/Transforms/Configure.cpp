@@ -49,9 +49,10 @@ struct KernelFacts {
   bool hasChain = false, hasSeparate = false;
   /// A loop with one product and exponentials.
   bool hasSoftmax = false;
-  /// A list in global memory says how long loops are; one that no selection
-  /// has chosen, which would be long.
-  bool hasLists = false, hasShortLists = false;
+  /// A list in global memory says how long loops are; one with which items gain
+  /// from overlap: that no selection has chosen, since rows of such are long,
+  /// or whose own blocks all are listed (docs/Rationale.md, "Own segments").
+  bool hasLists = false, hasOverlappingLists = false;
   /// Products of rows of 64 elements or fewer, which take half as long.
   bool hasShortProducts = false;
   /// Whether rows keep a maximum that may be wrong.
@@ -100,7 +101,7 @@ static KernelFacts getFacts(FuncOp func) {
       facts.keepsMaximum = true;
     } else if (auto list = dyn_cast<BitListOp>(op)) {
       facts.hasLists = true;
-      facts.hasShortLists |= !list.getSelected();
+      facts.hasOverlappingLists |= !list.getSelected() || list.getOwn();
     } else if (auto load = dyn_cast<LoadOp>(op)) {
       auto &[inLoop, bytes] = rings[keys.get(load)];
       bool isInLoop = load->getParentOfType<scf::ForOp>() != nullptr;
@@ -211,7 +212,7 @@ private:
     bool meets =
         pick(overlapItems,
              !follows && overlaps && facts.hasChain && facts.hasLists &&
-                 (facts.hasShortLists || facts.hasShortProducts) &&
+                 (facts.hasOverlappingLists || facts.hasShortProducts) &&
                  items == Schedule::Dynamic);
     // Attention with three warpgroups has no registers left for it, nor have
     // kernels with products of several such tiles in flight.

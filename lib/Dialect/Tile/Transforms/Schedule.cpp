@@ -188,6 +188,15 @@ static Value drawInLoop(scf::ForOp loop, Value counter) {
   return FetchItemOp::create(builder, loc, counter, isLong, early);
 }
 
+/// A push without a tile.
+static void pushScalars(OpBuilder &builder, Location loc, Value ring,
+                        ValueRange scalars) {
+  RingPushOp::create(builder, loc, ring, /*step=*/Value(), /*source=*/Value(),
+                     /*indices=*/ValueRange(), /*rows=*/Value(),
+                     /*other=*/Value(), /*is_other=*/Value(), scalars,
+                     /*row=*/Value());
+}
+
 /// The side that draws: the next number is drawn before the last loads of an
 /// item where getLoopToDrawIn() finds a loop, else before all of them, so that
 /// its latency hides behind them.
@@ -211,14 +220,12 @@ static void scheduleDrawing(ForEachOp items, Value counter, Value ring) {
     Value next = last ? drawInLoop(last, counter)
                       : FetchItemOp::create(builder, loc, counter);
     SmallVector<Value> values = item.decode(items, after->getArgument(0));
-    RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
-                       Value(), values, /*row=*/Value());
+    pushScalars(builder, loc, ring, values);
     auto yield = scf::YieldOp::create(builder, loc, next);
     inlineBody(items, values, yield);
   }
   Value none = item.constant(-1);
-  RingPushOp::create(builder, loc, ring, Value(), Value(), ValueRange(),
-                     Value(), ValueRange{none, none, none}, /*row=*/Value());
+  pushScalars(builder, loc, ring, {none, none, none});
   items.erase();
 }
 

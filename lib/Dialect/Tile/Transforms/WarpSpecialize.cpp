@@ -216,10 +216,12 @@ static void createPush(OpBuilder &builder, LoadOp load, const RingPlan &plan,
   while (values.size() < plan.numScalars)
     values.push_back(arith::ConstantOp::create(builder, load.getLoc(),
                                                builder.getI32IntegerAttr(0)));
-  Value rows = load.getRows();
+  auto look = [&](Value value) {
+    return value ? mapping.lookupOrDefault(value) : value;
+  };
   RingPushOp::create(builder, load.getLoc(), plan.ring, /*step=*/Value(),
-                     load.getSource(), indices,
-                     rows ? mapping.lookupOrDefault(rows) : rows, values,
+                     load.getSource(), indices, look(load.getRows()),
+                     load.getOther(), look(load.getIsOther()), values,
                      /*row=*/Value());
 }
 
@@ -256,6 +258,7 @@ void Specializer::makeProducer(const Slice &slice, Block *block) {
       RingPushOp::create(inner, op->getLoc(), getPlan(exchange).ring,
                          /*step=*/Value(), /*source=*/Value(),
                          /*indices=*/ValueRange(), /*rows=*/Value(),
+                         /*other=*/Value(), /*is_other=*/Value(),
                          /*scalars=*/ValueRange(),
                          mapping.lookup(exchange.getSource()));
       return true;
@@ -406,7 +409,8 @@ static FailureOr<unsigned> loadInPlace(FuncOp func) {
     }
     builder.setInsertionPoint(load);
     RingPushOp::create(builder, load.getLoc(), ring, Value(), load.getSource(),
-                       load.getIndices(), load.getRows(), ValueRange(),
+                       load.getIndices(), load.getRows(), load.getOther(),
+                       load.getIsOther(), /*scalars=*/ValueRange(),
                        /*row=*/Value());
     auto wait = RingWaitOp::create(builder, load.getLoc(),
                                    cast<RingType>(ring.getType()).getTypes(),

@@ -512,6 +512,14 @@ def PBS_SparseAttentionOp : PBS_ScoredOp<"sparse_attention", [
     `pbs.attention`. The list must have been made for the same block and
     segment, and be causal if this is.
 
+    With `own`, keys and values like those of `kv` but each at its position, the
+    list speaks of the blocks before the own segments only: of the own segments,
+    those that the positions of the query block meet, each row sees all visible keys,
+    whichever of their blocks are listed. An implementation may read the keys of own
+    segments from `own` or from `kv`; in the order of positions fewer blocks hold a
+    visible key, and fewer need a mask. Causal attention only. `pbs-use-own-keys` adds
+    them where they are known.
+
     Example:
 
     ```mlir
@@ -525,16 +533,38 @@ def PBS_SparseAttentionOp : PBS_ScoredOp<"sparse_attention", [
         -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
       return
     }
+    func.func @own(%q: tensor<1x32x?x128xbf16>,
+                   %k: tensor<1x8x?x128xbf16>, %v: tensor<1x8x?x128xbf16>,
+                   %kv: !pbs.permuted_kv<1x8x?x128xbf16, block = 128, segment = 256>,
+                   %list: !pbs.block_list<1x32x?x?, block = 128x128, segment = 256, causal>) {
+      %o, %lse = pbs.sparse_attention %q, %kv, %list, %k, %v {causal}
+        : (tensor<1x32x?x128xbf16>,
+           !pbs.permuted_kv<1x8x?x128xbf16, block = 128, segment = 256>,
+           !pbs.block_list<1x32x?x?, block = 128x128, segment = 256, causal>,
+           tensor<1x8x?x128xbf16>, tensor<1x8x?x128xbf16>)
+        -> (tensor<1x32x?x128xbf16>, tensor<1x32x?xf32>)
+      return
+    }
     ```
   }];
   let arguments = (ins
     PBS_Tensor:$query,
     PBS_PermutedKVType:$kv,
     PBS_BlockListType:$list,
+    Variadic<PBS_Tensor>:$own,
     UnitAttr:$causal,
     OptionalAttr<F64Attr>:$scale);
   let results = (outs PBS_Tensor:$output, PBS_RowTensor:$lse);
   let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    /// Keys and values of own segments at their positions, or null.
+    ::mlir::Value getOwnKey() {
+      return getOwn().empty() ? ::mlir::Value() : getOwn().front();
+    }
+    ::mlir::Value getOwnValue() {
+      return getOwn().empty() ? ::mlir::Value() : getOwn().back();
+    }
+  }];
 }
 
 //===----------------------------------------------------------------------===//

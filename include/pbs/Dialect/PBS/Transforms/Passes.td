@@ -425,4 +425,80 @@ def SplitProxyStatsPass : Pass<"pbs-split-proxy-stats", "::mlir::func::FuncOp"> 
   ];
 }
 
+def UseOwnKeysPass : Pass<"pbs-use-own-keys", "::mlir::func::FuncOp"> {
+  let summary = "Read own segments in the order of positions";
+  let description = [{
+    Gives causal `pbs.sparse_attention` over blocks that the function selects the
+    keys and values before they were permuted as its operands `own`. A permutation
+    inside segments changes nothing for a row that sees all listed keys of its own
+    segments by position, and the selection lists all of these; but a block of
+    permuted keys has keys from the whole segment, so that both blocks of a segment
+    of 256 hold visible keys for each query block, and both need a mask. In the
+    order of positions it is one block and a half on average, one of them masked,
+    and no positions are read.
+
+    It is not done, and a remark of the category `pbs-use-own-keys` says so, without
+    a mask, where the list or the keys come from elsewhere, where the forced set
+    does not cover own segments, where keys are permuted for each query head, and
+    where the score region sees the position of the key.
+
+    Cost model: always profitable for targets that read tiles of either tensor at
+    the same cost.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>, %k: tensor<1x2x?x64xf32>,
+                       %v: tensor<1x2x?x64xf32>, %s: tensor<1x4x?x?xf32>,
+                       %p: !pbs.permutation<1x2x?, segment = 256>)
+        -> tensor<1x4x?x64xf32> {
+      %kv = pbs.permute_kv %k, %v, %p
+        : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>,
+           !pbs.permutation<1x2x?, segment = 256>)
+        -> !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>
+      %list = pbs.select_blocks %s, %q, %kv
+        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+      %o, %lse = pbs.sparse_attention %q, %kv, %list {causal}
+        : (tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
+    ```
+
+    gets
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>, %k: tensor<1x2x?x64xf32>,
+                       %v: tensor<1x2x?x64xf32>, %s: tensor<1x4x?x?xf32>,
+                       %p: !pbs.permutation<1x2x?, segment = 256>)
+        -> tensor<1x4x?x64xf32> {
+      %kv = pbs.permute_kv %k, %v, %p
+        : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>,
+           !pbs.permutation<1x2x?, segment = 256>)
+        -> !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>
+      %list = pbs.select_blocks %s, %q, %kv
+        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+      %o, %lse = pbs.sparse_attention %q, %kv, %list, %k, %v {causal}
+        : (tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>,
+           tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let statistics = [
+    Statistic<"numChanged", "num-changed", "Number of attentions changed">,
+    Statistic<"numRefused", "num-refused", "Number of attentions left">,
+  ];
+}
+
 #endif // PBS_DIALECT_PBS_TRANSFORMS_PASSES_TD

@@ -54,6 +54,8 @@ constexpr int64_t kWarpThreads = 32;
 constexpr int64_t kWarpgroupWarps = kWarpgroupThreads / kWarpThreads;
 /// Rows of an accumulator that a warp holds.
 constexpr int64_t kWarpRows = 16;
+/// Numbers up to this one are exact in f16, and so are differences.
+constexpr int64_t kExactInF16 = 2048;
 /// Bytes of an mbarrier.
 constexpr int64_t kBarrierBytes = 8;
 /// Bytes of a scalar in a slot of a ring.

@@ -13,13 +13,14 @@
 
 include "pbs/Dialect/Tile/IR/TileOpBase.td"
 
-def Tile_BitListOp : Tile_ReadingOp<"bit_list"> {
+def Tile_BitListOp : Tile_ReadingOp<"bit_list", [AttrSizedOperandSegments]> {
   let summary = "The key blocks of a bit row";
   let description = [{
     The blocks `c < end` whose bit `c mod 32` is set in word `c / 32` of the row
     of `source` at `indices`: first those of `[full, end)`, which need a mask,
     in ascending order, then those of `[0, full)`. Bits from `end` on are not
-    read, so that they may lie outside. `selected` says that a selection of the same
+    read, so that they may lie outside. The blocks of `[own, end)` count as listed
+    whatever their bits are. `selected` says that a selection of the same
     program has chosen them, by the mass that they cover: such lists are long where
     there is much to choose from, which `tile-configure` asks for.
 
@@ -33,15 +34,20 @@ def Tile_BitListOp : Tile_ReadingOp<"bit_list"> {
       %list = tile.bit_list %bits[%b, %b, %b], %full, %end
         : !tile.global<?x?x?x?xi32>
       %count, %masked = tile.list_size %list : !tile.list<bits>
+      %own = arith.constant 2 : i32
+      %with_own = tile.bit_list %bits[%b, %b, %b], %full, %end own %own
+        : !tile.global<?x?x?x?xi32>
       tile.return
     }
     ```
   }];
   let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
-                       I32:$full, I32:$end, UnitAttr:$selected);
+                       I32:$full, I32:$end, Optional<I32>:$own,
+                       UnitAttr:$selected);
   let results = (outs Tile_BitList:$list);
   let assemblyFormat = [{
-    $source `[` $indices `]` `,` $full `,` $end attr-dict `:` type($source)
+    $source `[` $indices `]` `,` $full `,` $end (`own` $own^)? attr-dict `:`
+    type($source)
   }];
   let hasVerifier = 1;
 }

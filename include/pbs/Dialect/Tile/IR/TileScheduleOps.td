@@ -237,8 +237,8 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
   let summary = "Fill the next slot of a ring";
   let description = [{
     Waits until the slot is released, writes `scalars` and `row` and begins to
-    copy the tile of `source` at `indices` (as `tile.load`, `rows` included); the slot is
-    full when all of it is there. `step` is the number of the push, counted from 0 over the whole
+    copy the tile of `source` at `indices` (as `tile.load`, `rows` and `other` included);
+    the slot is full when all of it is there. `step` is the number of the push, counted from 0 over the whole
     kernel; `tile-number-rings` adds it. A ring with a tile may be pushed without
     `source`; then its consumers must not use the tile. The warp that pushes has
     all of `row`.
@@ -271,10 +271,13 @@ def Tile_RingPushOp : Tile_SyncOp<"ring_push", [
                        Optional<Tile_GlobalType>:$source,
                        Tile_GlobalIndices:$indices,
                        Optional<I32>:$rows,
+                       Optional<Tile_GlobalType>:$other,
+                       Optional<I1>:$is_other,
                        Variadic<AnyTypeOf<[I32, F32]>>:$scalars,
                        Optional<Tile_Register>:$row);
   let assemblyFormat = [{
     $ring (`step` $step^)? (`from` $source^ `[` $indices `]`)? (`rows` $rows^)?
+    (`or` `(` $other^ `if` $is_other `:` type($other) `)`)?
     (`scalars` `(` $scalars^ `)`)? (`row` `(` $row^ `:` type($row) `)`)?
     attr-dict `:` type($ring) (`,` type($source)^)?
   }];

@@ -62,6 +62,31 @@ def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_ColumnsBehindOp : Tile_Op<"columns_behind", [Pure]> {
+  let summary = "Which columns of a tile lie behind the last one of their row";
+  let description = [{
+    True where the number of the column is greater than `last` of the row: what a
+    causal mask hides in a block of keys. Numbers of columns are constants of the code,
+    so that two are compared at once, as f16 (PTX ISA, setp.f16x2), and nothing is kept.
+    For up to 2048 columns, which f16 has exactly.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %last = tile.iota : tensor<128xi32, #tile.row>
+      %hidden = tile.columns_behind %last : tensor<128xi32, #tile.row>
+        -> tensor<128x128xi1, #tile.acc>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$last);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = "$last attr-dict `:` type($last) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_DimOp : Tile_Op<"dim", [Pure]> {
   let summary = "An extent of a tensor in global memory";
   let description = [{
@@ -173,8 +198,9 @@ def Tile_LoadOp : Tile_ReadingOp<"load", [AttrSizedOperandSegments]> {
   let description = [{
     The tile of the last two dimensions of `source` whose first element is at
     `indices` (one for each dimension). Elements outside `source` are 0, and so
-    are all rows of the tile from the number `rows` on. How and when it gets
-    there is decided by `tile-warp-specialize`.
+    are all rows of the tile from the number `rows` on. Where `is_other` holds, the
+    tile is that of `other`, a tensor of the same type, at the same indices. How and
+    when it gets there is decided by `tile-warp-specialize`.
 
     Example:
 
@@ -189,18 +215,29 @@ def Tile_LoadOp : Tile_ReadingOp<"load", [AttrSizedOperandSegments]> {
         -> !tile.buffer<128x128xbf16, swizzle = 128>
       tile.return
     }
+    tile.func @either(%keys: !tile.global<?x128xbf16>,
+                      %others: !tile.global<?x128xbf16>) {
+      %z = arith.constant 0 : i32
+      %yes = arith.constant true
+      %k = tile.load %keys[%z, %z] or (%others if %yes : !tile.global<?x128xbf16>)
+        : !tile.global<?x128xbf16> -> !tile.buffer<128x128xbf16, swizzle = 128>
+      tile.return
+    }
     ```
   }];
   let arguments = (ins Tile_GlobalType:$source, Tile_GlobalIndices:$indices,
-                       Optional<I32>:$rows);
+                       Optional<I32>:$rows, Optional<Tile_GlobalType>:$other,
+                       Optional<I1>:$is_other);
   let results = (outs Tile_BufferType:$result);
   let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$source,
                                  "::mlir::ValueRange":$indices), [{
-    build($_builder, $_state, type, source, indices, ::mlir::Value());
+    build($_builder, $_state, type, source, indices, ::mlir::Value(),
+          ::mlir::Value(), ::mlir::Value());
   }]>];
   let assemblyFormat = [{
-    $source `[` $indices `]` (`rows` $rows^)? attr-dict `:` type($source) `->`
-    type($result)
+    $source `[` $indices `]` (`rows` $rows^)?
+    (`or` `(` $other^ `if` $is_other `:` type($other) `)`)?
+    attr-dict `:` type($source) `->` type($result)
   }];
   let hasVerifier = 1;
 }
