@@ -256,7 +256,8 @@ void KernelBuilder::ptxIf(StringRef code, ValueRange operands, Value pred) {
 }
 
 Values KernelBuilder::asmResults(StringRef text, StringRef constraints,
-                                 TypeRange results, ValueRange operands) {
+                                 TypeRange results, ValueRange operands,
+                                 bool isArithmetic) {
   MLIRContext *context = builder.getContext();
   Type type =
       results.size() == 1
@@ -264,7 +265,7 @@ Values KernelBuilder::asmResults(StringRef text, StringRef constraints,
           : LLVM::LLVMStructType::getLiteral(context, llvm::to_vector(results));
   auto op = LLVM::InlineAsmOp::create(
       builder, loc, type, operands, text, constraints,
-      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      /*has_side_effects=*/!isArithmetic, /*is_align_stack=*/false,
       LLVM::tailcallkind::TailCallKind::None,
       LLVM::AsmDialectAttr::get(context, LLVM::AsmDialect::AD_ATT),
       ArrayAttr());
@@ -294,6 +295,17 @@ Value KernelBuilder::ptx32(StringRef code, ValueRange operands) {
   for (Value v : operands)
     constraints += ("," + constraintOf(v.getType())).str();
   return asmResults(code, constraints, i32, operands).front();
+}
+
+Value KernelBuilder::fmulIf(Value x, Value factor, Value pred) {
+  // A constant would be printed where PTX expects a register.
+  if (matchPattern(pred, m_One()))
+    return fmul(x, factor);
+  if (matchPattern(pred, m_Zero()))
+    return x;
+  return asmResults("@$3 mul.rn.f32 $0, $0, $2;", "=f,0,f,b", x.getType(),
+                    {x, factor, pred}, /*isArithmetic=*/true)
+      .front();
 }
 
 Value KernelBuilder::addCarry(Value a, Value b, Value sum) {

@@ -22,9 +22,6 @@ static constexpr int64_t kShortHeadRows = 192;
 /// of it is counted on (H100: 50 MB).
 static constexpr int64_t kL2Budget = 32 << 20;
 
-/// Number of a key that all rows see.
-static constexpr int32_t kBeforeAllRows = -(1 << 30);
-
 SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
   // One buffer may be several operands.
   llvm::SmallSetVector<unsigned, 8> buffers;
@@ -136,15 +133,8 @@ void AttentionWriter::write() {
   auto size = tile::ListSizeOp::create(b, i32, i32, list);
   masked = size.getMasked();
   // A maximum is that of a block at least.
-  if (task.keepsMaximum) {
-    if (task.ownKey) {
-      Value none =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::eq, masked, b.i32(0));
-      firstMaskedKey = arith::SelectOp::create(b, none, b.i32(kBeforeAllRows),
-                                               firstMaskedKey);
-    }
+  if (task.keepsMaximum)
     masked = b.max(masked, b.i32(1));
-  }
   writeLimits();
 
   queryTile = load(queryTileType, task.query, head, inTensor(firstQuery, row0));

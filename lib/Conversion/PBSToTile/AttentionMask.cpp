@@ -42,8 +42,12 @@ Value AttentionWriter::writeList() {
     full = b.min(full, completeBlocks);
     end = b.min(end, keyBlocks);
   }
-  if (task.ownKey)
+  if (task.ownKey) {
+    // Rows keep the maximum of all of their own segments.
+    if (task.keepsMaximum)
+      full = ownBlock;
     firstMaskedKey = b.mul(full, b.i32(kBlock));
+  }
   auto type = [&](tile::ListKind kind) {
     return tile::ListType::get(b.getContext(), kind);
   };

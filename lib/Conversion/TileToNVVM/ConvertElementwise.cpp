@@ -260,6 +260,25 @@ struct ConvertColumnsBehind : KernelPattern<ColumnsBehindOp> {
   }
 };
 
+struct ConvertScaleRows : KernelPattern<ScaleRowsOp> {
+  using KernelPattern::KernelPattern;
+
+  LogicalResult
+  matchAndRewrite(ScaleRowsOp op, OneToNOpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    KernelBuilder b = kernel.builder(rewriter, op.getLoc());
+    auto type = getTensor(op.getResult());
+    Values results;
+    for (auto [i, value] : llvm::enumerate(adaptor.getSource())) {
+      size_t row = kernel.getCoordinates(b, type, i)[0].offset / 8;
+      results.push_back(
+          b.fmulIf(value, adaptor.getFactor()[row], adaptor.getHolds()[row]));
+    }
+    rewriter.replaceOpWithMultiple(op, ArrayRef<Values>{results});
+    return success();
+  }
+};
+
 struct ConvertBroadcast : KernelPattern<BroadcastOp> {
   using KernelPattern::KernelPattern;
 
@@ -533,7 +552,7 @@ void tile::populateElementwisePatterns(RewritePatternSet &patterns,
                                        const TypeConverter &converter,
                                        KernelContext &kernel) {
   patterns.add<ConvertAny, ConvertBroadcast, ConvertConstant,
-               ConvertElementwise, ConvertColumnsBehind, ConvertIota,
-               ConvertReduce, ConvertRelayout, ConvertSplat>(
+               ConvertElementwise, ConvertColumnsBehind, ConvertScaleRows,
+               ConvertIota, ConvertReduce, ConvertRelayout, ConvertSplat>(
       converter, patterns.getContext(), kernel);
 }

@@ -190,8 +190,9 @@ static bool isForConsumers(Operation *op) {
   return isa<AnyOp, AppendItemOp, ArrayAppendOp, ArrayReadOp, ArrayWriteOp,
              BarrierOp, ColumnsBehindOp, CopierPushOp, CopierStopOp, DotAsyncOp,
              DotOp, DotWaitOp, FirstBitsOp, GatherOp, LoadMatrixOp, OrderOp,
-             PackBitsOp, RelayoutOp, RingReleaseOp, RingWaitOp, StoreOp, TakeOp,
-             TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp, BroadcastOp>(op);
+             PackBitsOp, RelayoutOp, RingReleaseOp, RingWaitOp, ScaleRowsOp,
+             StoreOp, TakeOp, TurnPassOp, TurnWaitOp, UnpackBitsOp, WriteOp,
+             BroadcastOp>(op);
 }
 
 LogicalResult Checker::checkPlace(Operation *op) {

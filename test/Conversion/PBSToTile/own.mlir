@@ -24,11 +24,11 @@
 // CHECK: tile.columns_behind
 // CHECK: tile.load %[[V]][{{.*}}] or(%[[OV]] if %[[ISOWN]] :
 
-// The first block stands for those with a mask if there are none: no key of it is
-// hidden.
+// Kept maxima are those of all own blocks, with a mask or not.
 // KEPT-LABEL: tile.func @own(
-// KEPT: %[[NONE:.*]] = arith.cmpi eq, %masked, %c0_i32
-// KEPT: %[[KEY0:.*]] = arith.select %[[NONE]], %c-1073741824_i32, %{{.*}} : i32
+// KEPT: %[[OWN:.*]] = arith.muli %{{.*}}, %c2_i32
+// KEPT: %[[KEY0:.*]] = arith.muli %[[OWN]], %c128_i32
+// KEPT: tile.bit_list {{.*}}, %[[OWN]], %{{.*}} own %[[OWN]]
 // KEPT: tile.columns_behind
 plan.kernel @own(
     %q: tensor<1x4x?x128xbf16>, %k: tensor<1x2x?x128xbf16>,

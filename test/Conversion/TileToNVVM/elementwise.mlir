@@ -197,3 +197,33 @@ tile.func @columns(%out: !tile.global<?xi32>) attributes {config = #one} {
   tile.write %sum, %out[%z] : tensor<64xi32, #tile.row>, !tile.global<?xi32>
   tile.return
 }
+
+// -----
+
+// A multiplication under a predicate, of the row.
+#one = #tile.config<consumers = 1, specialize = false, stages = 1,
+  overlap = false, pingPong = false, schedule = single, producerRegisters = 0,
+  consumerRegisters = 0>
+// CHECK-LABEL: llvm.func @scale_rows
+// CHECK: %[[GROWN0:.*]] = llvm.fcmp "ogt" %[[F0:.*]], %{{.*}} : f32
+// CHECK: %[[GROWN1:.*]] = llvm.fcmp "ogt" %[[F1:.*]], %{{.*}} : f32
+// CHECK: llvm.inline_asm asm_dialect = att "@$3 mul.rn.f32 $0, $0, $2;", "=f,0,f,b" %{{.*}}, %[[F0]], %[[GROWN0]]
+// CHECK: llvm.inline_asm asm_dialect = att "@$3 mul.rn.f32 $0, $0, $2;", "=f,0,f,b" %{{.*}}, %[[F0]], %[[GROWN0]]
+// CHECK: llvm.inline_asm asm_dialect = att "@$3 mul.rn.f32 $0, $0, $2;", "=f,0,f,b" %{{.*}}, %[[F1]], %[[GROWN1]]
+// CHECK: llvm.inline_asm asm_dialect = att "@$3 mul.rn.f32 $0, $0, $2;", "=f,0,f,b" %{{.*}}, %[[F1]], %[[GROWN1]]
+// CHECK-NOT: mul.rn.f32
+tile.func @scale_rows(%i: !tile.global<?x8xf32>, %o: !tile.global<?x8xf32>)
+    attributes {config = #one} {
+  %c0 = arith.constant 0 : i32
+  %x = tile.read %i[%c0, %c0] : !tile.global<?x8xf32>
+    -> tensor<64x8xf32, #tile.acc>
+  %largest = tile.reduce max %x {dim = 1} : tensor<64x8xf32, #tile.acc>
+    -> tensor<64xf32, #tile.row>
+  %one = arith.constant dense<1.0> : tensor<64xf32, #tile.row>
+  %grown = arith.cmpf ogt, %largest, %one : tensor<64xf32, #tile.row>
+  %y = tile.scale_rows %x by %largest if %grown : tensor<64x8xf32, #tile.acc>,
+    tensor<64xf32, #tile.row>, tensor<64xi1, #tile.row>
+  tile.write %y, %o[%c0, %c0]
+    : tensor<64x8xf32, #tile.acc>, !tile.global<?x8xf32>
+  tile.return
+}

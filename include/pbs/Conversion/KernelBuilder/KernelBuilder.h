@@ -220,6 +220,8 @@ public:
   //===--- Inline PTX ---===//
   /// One instruction under a predicate; operands are $0, $1, ...
   void ptxIf(StringRef code, ValueRange operands, Value pred);
+  /// `x` times `factor` where `pred`, else `x`.
+  Value fmulIf(Value x, Value factor, Value pred);
   /// Inline assembly with one i32 result ($0), operands from $1.
   Value ptx32(StringRef code, ValueRange operands);
   /// Reads an i32 from global memory where `pred`, else gives `otherwise`.
@@ -238,9 +240,10 @@ private:
 
   OpBuilder &builder;
   Location loc;
-  /// Inline assembly without side effects on memory order, with results.
+  /// Inline assembly without side effects on memory order, with results; what
+  /// `isArithmetic` moves to where it is used.
   Values asmResults(StringRef text, StringRef constraints, TypeRange results,
-                    ValueRange operands);
+                    ValueRange operands, bool isArithmetic = false);
 
   Operation *func = nullptr;
   Region *body = nullptr;

@@ -467,6 +467,26 @@ LogicalResult ColumnsBehindOp::verify() {
   return success();
 }
 
+LogicalResult ScaleRowsOp::verify() {
+  RankedTensorType tile = getTensor(getSource()),
+                   factor = getTensor(getFactor()),
+                   holds = getTensor(getHolds());
+  for (RankedTensorType type : {tile, factor, holds})
+    if (failed(verifyLayout(*this, type)))
+      return failure();
+  if (!isa<AccAttr>(tile.getEncoding()) || !tile.getElementType().isF32())
+    return emitOpError()
+           << "expected a tile of f32 of the layout #tile.acc, got " << tile;
+  auto rows =
+      RankedTensorType::get(tile.getShape().take_front(), tile.getElementType(),
+                            RowAttr::get(getContext()));
+  if (factor != rows || holds != rows.clone(IntegerType::get(getContext(), 1)))
+    return emitOpError() << "expected a factor " << rows
+                         << " and a condition of i1 like it, got " << factor
+                         << " and " << holds;
+  return success();
+}
+
 LogicalResult IotaOp::verify() {
   RankedTensorType type = getTensor(getResult());
   if (failed(verifyLayout(*this, type)))

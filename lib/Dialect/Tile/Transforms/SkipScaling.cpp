@@ -37,6 +37,11 @@ static arith::SelectOp getFactor(Value factors) {
   return select;
 }
 
+static bool isAccumulator(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return isa<AccAttr>(type.getEncoding()) && type.getElementType().isF32();
+}
+
 namespace {
 struct SkipScalingPass final
     : tile::impl::SkipScalingPassBase<SkipScalingPass> {
@@ -45,8 +50,6 @@ struct SkipScalingPass final
     FailureOr<ConfigAttr> config = requireConfig(func);
     if (failed(config))
       return signalPassFailure();
-    if (!config->getSkipScaling())
-      return;
     SmallVector<arith::MulFOp> products;
     func.walk([&](arith::MulFOp product) { products.push_back(product); });
     for (arith::MulFOp product : products) {
@@ -54,10 +57,18 @@ struct SkipScalingPass final
         Value source = product->getOperand(swapped ? 1 : 0);
         Value factors = product->getOperand(swapped ? 0 : 1);
         arith::SelectOp factor = getFactor(factors);
-        if (!factor)
+        if (!factor || !isAccumulator(source))
           continue;
-        skip(product, source, factors.getDefiningOp<BroadcastOp>(), factor);
-        ++numSkipped;
+        auto broadcast = factors.getDefiningOp<BroadcastOp>();
+        if (config->getSkipScaling()) {
+          skip(product, source, broadcast, factor);
+          ++numSkipped;
+        } else {
+          predicate(product, source, factor);
+          ++numPredicated;
+        }
+        if (broadcast->use_empty())
+          broadcast.erase();
         break;
       }
     }
@@ -82,8 +93,15 @@ private:
         [&](OpBuilder &b, Location) { scf::YieldOp::create(b, loc, source); });
     product.replaceAllUsesWith(branch.getResult(0));
     product.erase();
-    if (factors->use_empty())
-      factors.erase();
+  }
+
+  void predicate(arith::MulFOp product, Value source, arith::SelectOp factor) {
+    OpBuilder builder(product);
+    Value scaled = ScaleRowsOp::create(
+        builder, product.getLoc(), product.getType(), source,
+        factor.getTrueValue(), factor.getCondition());
+    product.replaceAllUsesWith(scaled);
+    product.erase();
   }
 };
 } // namespace

@@ -411,6 +411,38 @@ def Tile_RelayoutOp : Tile_Op<"relayout", [
   let hasVerifier = 1;
 }
 
+def Tile_ScaleRowsOp : Tile_Op<"scale_rows", [
+    Pure, AllTypesMatch<["source", "result"]>]> {
+  let summary = "Multiply the rows of a tile for which a condition holds";
+  let description = [{
+    `source` times `factor` of the row in the rows where `holds`, and `source` in the
+    others: each multiplication is under a predicate. It is no branch, so that it
+    stands wherever the instructions beside it leave room, and one that does not hold
+    in a warp takes no power.
+
+    Example:
+
+    ```mlir
+    tile.func @f() {
+      %x = arith.constant dense<1.0> : tensor<128x64xf32, #tile.acc>
+      %half = arith.constant dense<0.5> : tensor<128xf32, #tile.row>
+      %grown = arith.cmpf olt, %half, %half : tensor<128xf32, #tile.row>
+      %y = tile.scale_rows %x by %half if %grown : tensor<128x64xf32, #tile.acc>,
+        tensor<128xf32, #tile.row>, tensor<128xi1, #tile.row>
+      tile.return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Register:$source, Tile_Register:$factor,
+                       Tile_Register:$holds);
+  let results = (outs Tile_Register:$result);
+  let assemblyFormat = [{
+    $source `by` $factor `if` $holds attr-dict `:` type($source) `,`
+    type($factor) `,` type($holds)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_SplatOp : Tile_Op<"splat", [Pure]> {
   let summary = "A scalar in every element of a tile";
   let description = [{

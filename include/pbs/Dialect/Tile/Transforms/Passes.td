@@ -86,11 +86,14 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
 def SkipScalingPass : Pass<"tile-skip-scaling", "::mlir::tile::FuncOp"> {
   let summary = "No multiplication by 1";
   let description = [{
-    With `skipScaling` in the configuration: where an accumulator is multiplied by
-    a factor of its rows that is 1 unless a condition holds for the row
-    (`arith.select`), a warp multiplies only if the condition holds in one of its
-    rows. In attention that is the factor for a maximum that has grown, which
-    soon becomes rare. The results are the same bits.
+    Where an accumulator is multiplied by a factor of its rows that is 1 unless a
+    condition holds for the row (`arith.select`), each multiplication is put under
+    that condition (`tile.scale_rows`): what does not hold takes no power, which is what
+    limits long kernels. With `skipScaling` in the configuration a warp branches
+    around all of them instead where the condition holds in none of its rows, which saves
+    their time, too, but keeps ptxas from mixing what stands before and behind. In
+    attention that is the factor for a maximum that has grown, which soon becomes rare.
+    The results are the same bits.
 
     Example:
 
@@ -116,12 +119,15 @@ def SkipScalingPass : Pass<"tile-skip-scaling", "::mlir::tile::FuncOp"> {
     }
     ```
 
-    multiplies in an `scf.if` of `tile.any %grown`.
+    multiplies in an `scf.if` of `tile.any %grown`; without `skipScaling`
+    `%y = tile.scale_rows %x by %half if %grown`.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect"];
   let statistics = [
     Statistic<"numSkipped", "num-skipped",
-              "Number of multiplications that may be skipped">
+              "Number of multiplications that may be skipped">,
+    Statistic<"numPredicated", "num-predicated",
+              "Number of multiplications under a predicate">
   ];
 }
 
