@@ -35,6 +35,8 @@ def get_configurations():
     kinds = {
         "dense": dict(kind=_library.DENSE),
         "lists": dict(kind=_library.SPARSE, has_positions=1),
+        "lists, own keys": dict(kind=_library.SPARSE, has_positions=1,
+                                has_own_keys=1),
         "packed": dict(kind=_library.PACKED),
         "method": dict(kind=_library.PERMUTED),
         "method, segment 512": dict(kind=_library.PERMUTED, segment=512),

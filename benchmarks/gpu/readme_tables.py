@@ -90,10 +90,10 @@ def mebibytes(size):
     return f"{size / 2 ** 20:,.0f} MiB" if size else MISSING
 
 
-def method(results, file="method_h100.json"):
+def method(results, *files):
     head = ("tokens", "blocks listed", "method", "preparation", "dense, ours",
             "dense, cuDNN", "flash-attn-4", "published code")
-    found = cases(results, file)
+    found = cases(results, *(files or ("method_h100.json", "method_growth_h100.json")))
     rows = []
     for case in of(found, suite="method") + of(found, suite="growth"):
         preparations = [case] + of(found, suite="prepare", n=case["n"])
@@ -158,15 +158,21 @@ def start(results):
 
 
 def lists(results):
-    head = ("tokens", "density", "pbs-mlir", "published Triton kernel",
-            "FlexAttention", "FA4 block-sparse")
+    head = ("tokens", "density", "blocks in a row", "pbs-mlir", "with own keys",
+            "published Triton kernel", "FlexAttention", "FA4 block-sparse",
+            "a row costs", "with own keys")
     rows = []
     for case in sorted(of(cases(results, "runtime_lists_h100.json"), suite="lists"),
                        key=lambda case: (case["n"], -case["density"])):
         rows.append((tokens(case["n"]), percent(case["density"]),
-                     time_of(case, "pbs"), *(ratio(case, name)
-                                             for name in ("triton", "flex", "fa4"))))
-    return head, rows
+                     f"{case['blocks_per_row']:.1f}", time_of(case, "pbs"),
+                     *(ratio(case, name)
+                       for name in ("own", "triton", "flex", "fa4")),
+                     *(f"{low:.1f} to {high:.1f}" if low is not None else MISSING
+                       for low, _, high in (
+                           case.get("row_blocks", {}).get(name, (None,) * 3)
+                           for name in ("pbs", "own")))))
+    return without_missing(head, rows)
 
 
 def dense_rows(found, kv_heads, *names):
