@@ -88,6 +88,23 @@ def test_lists_equal_each_sequence_alone(causal, permuted):
         **({"key_positions": DeviceArray(positions)} if permuted else {}))
 
 
+def test_lists_with_own_keys_equal_each_sequence_alone():
+    (q, k, v), offsets_q, offsets_k = make_packed()
+    masks, packed = make_lists(offsets_q, offsets_k)
+    positions = make_positions(offsets_k)
+
+    def alone(s, keys):
+        return (to_lists(masks[s]),), {
+            "key_positions": DeviceArray(positions[:, :, keys].copy()),
+            "own_keys": upload(DTYPE, *(x[:, :, keys].copy() for x in (k, v)))}
+
+    # What is permuted does not matter here.
+    expect_each_alone(
+        pbs_mlir.sparse_attention, (q, k, v), offsets_q, offsets_k,
+        (to_lists(packed),), alone, key_positions=DeviceArray(positions),
+        own_keys=upload(DTYPE, k, v))
+
+
 def get_method(outputs):
     return _attention._get_program(
         device=_library.CUDA, query_heads=4, kv_heads=2, head_dim=64,

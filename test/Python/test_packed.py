@@ -135,6 +135,27 @@ def test_lists_equal_each_sequence_alone(causal, permuted):
                 **options))
 
 
+def test_lists_with_own_keys_equal_each_sequence_alone():
+    q, k, v, offsets_q, offsets_k = make_packed()
+    masks, packed = make_lists(offsets_q, offsets_k)
+    positions = make_positions(offsets_k)
+    moved = [numpy.empty_like(x) for x in (k, v)]
+    for to, x in zip(moved, (k, v)):
+        for keys in ranges(offsets_k):
+            to[:, :, keys] = numpy.take_along_axis(
+                x[:, :, keys], positions[:, :, keys, None], axis=2)
+    got = pbs_mlir.sparse_attention(
+        q, *moved, packed, key_positions=positions, own_keys=(k, v),
+        cu_seqlens_q=offsets_q, cu_seqlens_k=offsets_k, return_lse=True)
+    for mask, rows, keys in zip(masks, ranges(offsets_q), ranges(offsets_k)):
+        expect_same(
+            (x[:, :, rows] for x in got),
+            pbs_mlir.sparse_attention(
+                q[:, :, rows], *(x[:, :, keys] for x in moved), mask,
+                key_positions=positions[:, :, keys],
+                own_keys=(k[:, :, keys], v[:, :, keys]), return_lse=True))
+
+
 STAGES = """
 func.func @stages(%q: tensor<1x4x?x64xf32>, %k: tensor<1x4x?x64xf32>)
     -> (tensor<1x4x?xi32> {pbs.name = "positions"},
