@@ -107,24 +107,22 @@ Value AttentionWriter::writeKeyOffsets(Value key0) {
 Value AttentionWriter::writeMask(Value scores, Value key0, Value keyPositions) {
   Value hidden;
   if (comparesColumns()) {
-    Value last =
-        b.sub(rowPositions,
-              b.splat(key0, cast<RankedTensorType>(rowPositions.getType())));
+    Value first = b.splat(key0, cast<RankedTensorType>(rowPositions.getType()));
     hidden = tile::ColumnsBehindOp::create(
-        b, b.acc(task.rows, kBlock, b.getI1Type()), last);
-    return arith::SelectOp::create(b, hidden, b.filled(scoreType, -kInfinity),
-                                   scores);
+        b, b.acc(task.rows, kBlock, b.getI1Type()), b.sub(rowPositions, first));
+  } else {
+    auto limitType = cast<RankedTensorType>(limits.getType());
+    auto isBelow = [&](Value keys) -> Value {
+      keys = b.broadcast(keys, limitType);
+      if (comparesOffsets())
+        return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, limits,
+                                     keys);
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, limits, keys);
+    };
+    hidden = isBelow(comparesOffsets() ? writeKeyOffsets(key0)
+                     : keyPositions    ? keyPositions
+                                       : writeKeyPositions(key0));
   }
-  auto limitType = cast<RankedTensorType>(limits.getType());
-  if (comparesOffsets())
-    hidden =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, limits,
-                              b.broadcast(writeKeyOffsets(key0), limitType));
-  else
-    hidden = arith::CmpIOp::create(
-        b, arith::CmpIPredicate::slt, limits,
-        b.broadcast(keyPositions ? keyPositions : writeKeyPositions(key0),
-                    limitType));
   return arith::SelectOp::create(b, hidden, b.filled(scoreType, -kInfinity),
                                  scores);
 }

@@ -45,8 +45,11 @@ findReason(SparseAttentionOp op, std::optional<KeysAndValues> original) {
     return "the forced set does not cover own segments";
   if (!original)
     return "the keys at their positions are not known";
-  if (getLogicalShape(original->keys.getType()) !=
-      getLogicalShape(op.getKv().getType()))
+  constexpr unsigned kHeadsDim = 1;
+  int64_t heads = getLogicalShape(original->keys.getType())[kHeadsDim];
+  if (ShapedType::isDynamic(heads))
+    return "the number of KV heads is not static";
+  if (heads != getLogicalShape(op.getKv().getType())[kHeadsDim])
     return "keys are permuted for each query head";
   Region &score = op.getScore();
   if (!score.empty() && !score.getArgument(kKeyPosition).use_empty())

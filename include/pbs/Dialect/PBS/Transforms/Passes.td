@@ -439,8 +439,8 @@ def UseOwnKeysPass : Pass<"pbs-use-own-keys", "::mlir::func::FuncOp"> {
 
     It is not done, and a remark of the category `pbs-use-own-keys` says so, without
     a mask, where the list or the keys come from elsewhere, where the forced set
-    does not cover own segments, where keys are permuted for each query head, and
-    where the score region sees the position of the key.
+    does not cover own segments, where keys are, or may be, permuted for each query
+    head, and where the score region sees the position of the key.
 
     Cost model: always profitable for targets that read tiles of either tensor at
     the same cost.
