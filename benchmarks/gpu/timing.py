@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Interleaved timing of several callables on one GPU.
 
-The chip throttles on power and recovers within some tenths of a second, so what is
+The chip throttles on power, and a call shows what ran before it, so what is
 compared is timed in pairs: ours and another one take turns, with nothing between
 them, and ratios are taken inside a pair.
 """

@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 import pbs_mlir
+from pbs_mlir import _attention, _library
 from test_attention import IR, make
 
 
@@ -170,3 +171,11 @@ def test_outputs_that_overlap_are_refused():
     # A stride that is never taken, and heads inside of rows.
     for strides in ((7, 3840, 64, 1), (0, 64, 256, 1)):
         pbs_mlir.dense_attention(q, k, v, out=view(*strides))
+
+
+def test_own_keys_of_other_attention():
+    """The configuration of the C interface refuses what the function cannot ask."""
+    check(INVALID, "has_own_keys with causal sparse attention only",
+          _attention._get_program, device=_library.CPU, kind=_library.PERMUTED,
+          query_heads=4, kv_heads=2, head_dim=64, dtype=_library.F32, causal=1,
+          has_own_keys=1)

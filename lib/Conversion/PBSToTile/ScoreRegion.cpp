@@ -17,8 +17,6 @@
 using namespace mlir;
 using namespace mlir::pbs;
 
-static constexpr unsigned kRowArgument = 3, kKeyArgument = 4;
-
 Operation *mlir::pbs::findUnsupportedOp(Region &region) {
   if (region.empty())
     return nullptr;
@@ -30,14 +28,6 @@ Operation *mlir::pbs::findUnsupportedOp(Region &region) {
              math::Log2Op, math::RsqrtOp, math::SqrtOp, math::TanhOp>(op))
       return &op;
   return nullptr;
-}
-
-bool mlir::pbs::usesRowPosition(Region &region) {
-  return !region.empty() && !region.getArgument(kRowArgument).use_empty();
-}
-
-bool mlir::pbs::usesKeyPosition(Region &region) {
-  return !region.empty() && !region.getArgument(kKeyArgument).use_empty();
 }
 
 namespace {

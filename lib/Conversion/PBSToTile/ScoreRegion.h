@@ -9,15 +9,12 @@
 #define PBS_LIB_CONVERSION_PBSTOTILE_SCOREREGION_H
 
 #include "KernelWriter.h"
+#include "pbs/Dialect/PBS/IR/ScoreRegion.h"
 
 namespace mlir::pbs {
 
 /// The first op of the region that cannot be written on tiles, or null.
 Operation *findUnsupportedOp(Region &region);
-
-/// Whether the region looks at the position of the row, of the key.
-bool usesRowPosition(Region &region);
-bool usesKeyPosition(Region &region);
 
 /// The scores that the region gives, of the type of `scores` (`#tile.acc`).
 /// `batch` and `head` are scalars, `rows` is a `#tile.row`, `keys` a

@@ -1,10 +1,16 @@
 // Where a selection of the program makes a list, its rows are long; where the caller
 // gives it, they may be short.
 // RUN: pbs-opt %s -split-input-file -pbs-to-nvvm -mlir-print-ir-after=convert-pbs-to-tile 2>&1 | FileCheck %s
+// RUN: pbs-opt %s -split-input-file -pbs-to-nvvm=own-keys=0 -mlir-print-ir-after=convert-pbs-to-tile 2>&1 | FileCheck %s --check-prefix=PERMUTED
 
+// PERMUTED-LABEL: plan.program @chosen
+// PERMUTED: tile.func @sparse_attention
+// PERMUTED: tile.bit_list
+// PERMUTED-NOT: own
+// PERMUTED-SAME: {selected} :
 // CHECK-LABEL: plan.program @chosen
 // CHECK: tile.func @sparse_attention
-// CHECK: tile.bit_list {{.*}} {selected} :
+// CHECK: tile.bit_list {{.*}} own %{{[0-9]+}} {selected} :
 func.func @chosen(%q: tensor<1x2x?x128xbf16>, %k: tensor<1x1x?x128xbf16>, %v: tensor<1x1x?x128xbf16>) -> tensor<1x2x?x128xbf16> {
   %o, %lse = pbs.permuted_attention %q, %k, %v {causal, block = 128, segment = 256, select = #pbs.top_p<0.9>} : (tensor<1x2x?x128xbf16>, tensor<1x1x?x128xbf16>, tensor<1x1x?x128xbf16>) -> (tensor<1x2x?x128xbf16>, tensor<1x2x?xf32>)
   return %o : tensor<1x2x?x128xbf16>

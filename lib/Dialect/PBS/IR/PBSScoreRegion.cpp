@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ScoreRegion.h"
+#include "pbs/Dialect/PBS/IR/ScoreRegion.h"
 
 using namespace mlir;
 using namespace mlir::pbs;
@@ -21,6 +22,17 @@ static SmallVector<Type> getArgumentTypes(MLIRContext *context) {
   SmallVector<Type> types(5, IntegerType::get(context, 32));
   types.front() = Float32Type::get(context);
   return types;
+}
+
+/// Numbers of the arguments.
+static constexpr unsigned kRowArgument = 3, kKeyArgument = 4;
+
+bool mlir::pbs::usesRowPosition(Region &region) {
+  return !region.empty() && !region.getArgument(kRowArgument).use_empty();
+}
+
+bool mlir::pbs::usesKeyPosition(Region &region) {
+  return !region.empty() && !region.getArgument(kKeyArgument).use_empty();
 }
 
 ParseResult mlir::pbs::parseScoreRegion(OpAsmParser &parser, Region &region) {

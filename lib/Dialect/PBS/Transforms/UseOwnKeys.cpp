@@ -12,6 +12,7 @@
 #include "OriginalKeys.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
+#include "pbs/Dialect/PBS/IR/ScoreRegion.h"
 #include "pbs/Dialect/PBS/Transforms/Passes.h"
 
 namespace mlir::pbs {
@@ -24,9 +25,6 @@ using namespace mlir::pbs;
 
 static constexpr remark::RemarkOpts kRemark =
     remark::RemarkOpts::name("UseOwnKeys").category("pbs-use-own-keys");
-
-/// Argument of a score region that is the position of the key.
-static constexpr unsigned kKeyPosition = 4;
 
 /// The reason if own segments of `op` cannot be read from `original`.
 static std::optional<StringRef>
@@ -51,8 +49,7 @@ findReason(SparseAttentionOp op, std::optional<KeysAndValues> original) {
     return "the number of KV heads is not static";
   if (heads != getLogicalShape(op.getKv().getType())[kHeadsDim])
     return "keys are permuted for each query head";
-  Region &score = op.getScore();
-  if (!score.empty() && !score.getArgument(kKeyPosition).use_empty())
+  if (usesKeyPosition(op.getScore()))
     return "scores see the position of the key";
   return std::nullopt;
 }

@@ -6,6 +6,9 @@
 // Lists say how long the loops of an item are, so items overlap, unless a selection
 // has made the lists, which are long then.
 // RUN: sed 's/%%full, %%end$/%%full, %%end {selected}/' %S/../Inputs/attention.mlir | pbs-opt -pass-pipeline='builtin.module(tile.func(tile-configure))' 2>/dev/null | FileCheck %s --check-prefix=SELECTED
+// With own blocks that are all listed they overlap for these, too.
+// RUN: sed 's/%%full, %%end$/%%full, %%end own %%full {selected}/' %S/../Inputs/attention.mlir | pbs-opt -pass-pipeline='builtin.module(tile.func(tile-configure))' 2>/dev/null | FileCheck %s --check-prefix=OWN
+// OWN: config = #tile.config<{{.*}}, consumerRegisters = 232, overlapItems = true, holdOperands = true>
 // SELECTED: config = #tile.config<{{.*}}, consumerRegisters = 232, holdOperands = true>
 // ATTENTION: config = #tile.config<consumers = 2, specialize = true, stages = 2, overlap = true, pingPong = false, schedule = dynamic, producerRegisters = 40, consumerRegisters = 232, overlapItems = true, holdOperands = true>
 // OPTIONS: config = #tile.config<consumers = 2, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = static, producerRegisters = 40, consumerRegisters = 232, itemStages = 2>

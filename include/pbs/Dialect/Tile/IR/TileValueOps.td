@@ -417,8 +417,7 @@ def Tile_ScaleRowsOp : Tile_Op<"scale_rows", [
   let description = [{
     `source` times `factor` of the row in the rows where `holds`, and `source` in the
     others: each multiplication is under a predicate. It is no branch, so that it
-    stands wherever the instructions beside it leave room, and one that does not hold
-    in a warp takes no power.
+    stands wherever the instructions beside it leave room.
 
     Example:
 

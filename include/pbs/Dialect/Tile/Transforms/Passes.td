@@ -33,8 +33,8 @@ def ConfigurePass : Pass<"tile-configure", "::mlir::tile::FuncOp"> {
     - `schedule`: `dynamic` with a producer, else `single`.
     - `skip-scaling`: where more than two warpgroups overlap products, which gains 1
       to 10 %; with two it loses up to 4 % over lists and under a causal mask.
-    - `overlap-items`: where products overlap and a list that no selection has made says
-      how long loops are, since it gains where they are short: 1 to 4 % of rows of 28 to 5
+    - `overlap-items`: where products overlap and a list that no selection has made, or
+      one with own blocks that are all listed, says how long loops are, since it gains where they are short: 1 to 4 % of rows of 28 to 5
       blocks of 128 keys, and costs 1 % of rows of 50. With rows of 64 elements in a
       product it gains 2 to 4 %, for all lists.
     - `hold-operands`: where products do not depend on each other, and where they do
@@ -88,8 +88,8 @@ def SkipScalingPass : Pass<"tile-skip-scaling", "::mlir::tile::FuncOp"> {
   let description = [{
     Where an accumulator is multiplied by a factor of its rows that is 1 unless a
     condition holds for the row (`arith.select`), each multiplication is put under
-    that condition (`tile.scale_rows`): what does not hold takes no power, which is what
-    limits long kernels. With `skipScaling` in the configuration a warp branches
+    that condition (`tile.scale_rows`), which makes long kernels, that power limits,
+    faster. With `skipScaling` in the configuration a warp branches
     around all of them instead where the condition holds in none of its rows, which saves
     their time, too, but keeps ptxas from mixing what stands before and behind. In
     attention that is the factor for a maximum that has grown, which soon becomes rare.
