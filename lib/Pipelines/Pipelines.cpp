@@ -139,6 +139,8 @@ void pbs::buildNVVMPipeline(OpPassManager &pm,
   buildExpandStage(pm, options.fuse, options.denseBelow);
   if (options.ownKeys)
     pm.addNestedPass<func::FuncOp>(createUseOwnKeysPass());
+  if (options.orderRows != 0)
+    pm.addNestedPass<func::FuncOp>(createOrderRowsPass({options.orderRows}));
   pm.addNestedPass<func::FuncOp>(createGatherProxiesPass());
   pm.addNestedPass<func::FuncOp>(createSplitProxyStatsPass());
   pm.addNestedPass<func::FuncOp>(createSplitPoolsPass());

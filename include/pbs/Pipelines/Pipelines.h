@@ -65,6 +65,12 @@ struct NVVMPipelineOptions : PassPipelineOptions<NVVMPipelineOptions> {
       *this, "own-keys",
       llvm::cl::desc("Read keys of own segments in the order of positions"),
       llvm::cl::init(true)};
+  Option<int64_t> orderRows{
+      *this, "order-rows",
+      llvm::cl::desc("Number of keys from which on query blocks have an order "
+                     "by their lists; 0: never, -1: where keys of a head do "
+                     "not fit into the cache"),
+      llvm::cl::init(-1)};
   Option<int64_t> queryRows{
       *this, "query-rows",
       llvm::cl::desc("Tiles: rows of a query block that no list divides; 0: "

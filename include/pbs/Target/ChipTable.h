@@ -11,9 +11,14 @@
 #ifndef PBS_TARGET_CHIPTABLE_H
 #define PBS_TARGET_CHIPTABLE_H
 
+#include <cstdint>
 #include <string_view>
 
 namespace pbs {
+
+/// Bytes of the L2 cache that kernels count on for what many blocks of a grid
+/// read (H100: 50 MB).
+constexpr int64_t kL2Budget = 32 << 20;
 
 /// Limits of one chip (CUDA C++ Programming Guide, "Compute Capabilities").
 struct ChipInfo {

@@ -45,6 +45,7 @@ private:
   LogicalResult convert(BlockListFromIndicesOp op);
   LogicalResult convert(FullBlockListOp op);
   LogicalResult convert(KVFromPositionsOp op);
+  LogicalResult convert(OrderRowsOp op);
 
   /// Ties the buffer of a role to an argument of the plan.kernel.
   template <typename Role>
@@ -72,8 +73,8 @@ private:
                           kernel.getContext());
   }
   Attribute convertParam(const KernelParam &param);
-  /// Sets the code of the plan.kernel.
-  void setCode(KernelInfo info, AffineExpr gridBound);
+  /// Sets the code of the plan.kernel; the grid has the least of the bounds.
+  void setCode(KernelInfo info, ArrayRef<AffineExpr> gridBounds);
 
   plan::KernelOp kernel;
   gpu::GPUModuleOp module;
@@ -114,7 +115,8 @@ Attribute KernelConverter::convertParam(const KernelParam &param) {
   llvm_unreachable("unknown parameter");
 }
 
-void KernelConverter::setCode(KernelInfo info, AffineExpr gridBound) {
+void KernelConverter::setCode(KernelInfo info,
+                              ArrayRef<AffineExpr> gridBounds) {
   MLIRContext *context = kernel.getContext();
   SmallVector<Attribute> params;
   for (const KernelParam &param : info.params)
@@ -124,7 +126,7 @@ void KernelConverter::setCode(KernelInfo info, AffineExpr gridBound) {
       context, module.getName(),
       {FlatSymbolRefAttr::get(context, kernel.getSymName())});
   kernel.setCodeAttr(plan::CUDACodeAttr::get(
-      context, symbol, {makeMap(gridBound), makeMap(one), makeMap(one)},
+      context, symbol, {makeMap(gridBounds), makeMap(one), makeMap(one)},
       {static_cast<int64_t>(info.threads), 1, 1}, info.sharedBytes,
       builder.getArrayAttr(params),
       scratch.empty() ? ArrayAttr() : builder.getArrayAttr(scratch),
@@ -195,18 +197,38 @@ LogicalResult KernelConverter::convert(KVFromPositionsOp op) {
   return success();
 }
 
+LogicalResult KernelConverter::convert(OrderRowsOp op) {
+  using Role = BlockListRole;
+  // Query; key, value, positions, ranges; list.
+  bindArgument(Role::Key, 1);
+  bindArgument(Role::List, 5);
+  bindResult(Role::Order, 0);
+  AffineExpr rows = getExtent(Role::Order, 0);
+  bindScratch(Role::Weights, plan::ScratchAttr::get(kernel.getContext(),
+                                                    makeMap(rows * 4), false));
+  PermutedKVType kv = op.getKv().getType();
+  int64_t bytes = 2 * kv.getShape().back() *
+                  kv.getElementType().getIntOrFloatBitWidth() / 8;
+  AffineExpr processors = builder.getAffineSymbolExpr(kernel.getNumDims());
+  setCode(buildOrderRows(builder, op.getLoc(), kernel.getSymName(),
+                         kv.getBlock(), bytes, isDependent),
+          {processors, rows});
+  return success();
+}
+
 LogicalResult KernelConverter::convert() {
   return llvm::TypeSwitch<Operation *, LogicalResult>(compute)
-      .Case<BlockListFromIndicesOp, FullBlockListOp, KVFromPositionsOp>(
-          [&](auto op) { return convert(op); })
+      .Case<BlockListFromIndicesOp, FullBlockListOp, KVFromPositionsOp,
+            OrderRowsOp>([&](auto op) { return convert(op); })
       .Default([&](Operation *op) -> LogicalResult {
         InFlightDiagnostic error = op->emitOpError()
                                    << "has no code for sm_90a: ";
         if (auto reason = kernel->getAttrOfType<StringAttr>(kRefusedAttrName))
           return error << reason.getValue();
         return error << "expected pbs.block_list_from_indices, "
-                        "pbs.full_block_list or pbs.kv_from_positions; others "
-                        "are made by convert-pbs-to-tile before";
+                        "pbs.full_block_list, pbs.kv_from_positions or "
+                        "pbs.order_rows; others are made by "
+                        "convert-pbs-to-tile before";
       });
 }
 

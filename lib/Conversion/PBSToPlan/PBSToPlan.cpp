@@ -324,6 +324,14 @@ LogicalResult Converter::convertKernel(KernelOpInterface op) {
 }
 
 LogicalResult Converter::convertOp(Operation *op) {
+  // Numbers that say what is read and written; a caller may give anything.
+  if (auto attention = dyn_cast<SparseAttentionOp>(op))
+    if (Value order = attention.getOrder()) {
+      auto rows = order.getDefiningOp<OrderRowsOp>();
+      if (!rows || rows.getList() != attention.getList())
+        return op->emitOpError(
+            "expected an order that pbs.order_rows makes of the same list");
+    }
   if (isPack(op))
     return convertPack(op);
   if (isUnpack(op))

@@ -7,6 +7,7 @@
 
 #include "AttentionWriter.h"
 #include "Kernels.h"
+#include "pbs/Target/ChipTable.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
@@ -18,9 +19,6 @@ using namespace mlir::pbs;
 /// and a head has 64 elements: such a product is so short that two warpgroups
 /// do not hide their softmax behind each other's.
 static constexpr int64_t kShortHeadRows = 192;
-/// K and V of the heads visited together should stay in the L2 cache; this much
-/// of it is counted on (H100: 50 MB).
-static constexpr int64_t kL2Budget = 32 << 20;
 
 SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
   // One buffer may be several operands.
@@ -30,8 +28,8 @@ SmallVector<unsigned> AttentionWriter::getBuffers(const AttentionTask &task) {
   if (task.output)
     buffers.insert(task.value);
   for (std::optional<unsigned> buffer :
-       {task.positions, task.list, task.ownKey, task.ownValue, task.output,
-        task.lse, task.queryOffsets, task.keyOffsets})
+       {task.positions, task.list, task.ownKey, task.ownValue, task.order,
+        task.output, task.lse, task.queryOffsets, task.keyOffsets})
     if (buffer)
       buffers.insert(*buffer);
   return llvm::to_vector(buffers);
@@ -109,18 +107,23 @@ void AttentionWriter::writeItem(Value number) {
 void AttentionWriter::write() {
   writeConstants();
   // As many heads together as have their keys and values in the cache.
-  int64_t cachedBlocks = kL2Budget / (kBlock * headDim * 2 * 2);
+  int64_t cachedBlocks = ::pbs::kL2Budget / (kBlock * headDim * 2 * 2);
   Value perHead = b.max(keyBlocks, b.i32(1));
   Value kvHeads = b.max(b.div(b.i32(cachedBlocks), perHead), b.i32(1));
   Value query = b.buffer(task.query);
   Value batches = b.dim(query, 0), heads = b.dim(query, 1);
   Value blocks = writeQueryBlocks();
   bool follows = task.itemList == ItemList::Followed;
+  Value listed;
+  if (follows)
+    listed = b.itemList();
+  else if (task.order)
+    listed = b.buffer(*task.order);
   if (task.itemList == ItemList::Made)
     numItems = b.mul(b.mul(batches, heads), blocks);
   auto items =
       tile::ForEachOp::create(b, batches, heads, blocks, b.mul(kvHeads, group),
-                              follows ? b.itemList() : Value());
+                              listed, /*ordered=*/listed && !follows);
   b.setInsertionPointToStart(&items.getBody().front());
   batch = items.getBody().getArgument(0);
   head = items.getBody().getArgument(1);
@@ -291,6 +294,8 @@ mlir::pbs::writeKernel(SparseAttentionOp op, plan::KernelOp kernel,
   auto pack = op.getList().getDefiningOp<PackBlockListOp>();
   task.list = getBuffer(pack.getBits());
   task.isSelected = isSelected(kernel, *task.list);
+  if (op.getOrder())
+    task.order = getBuffer(op.getOrder());
   writeKernels(task, kernel, module, options);
   return std::nullopt;
 }

@@ -42,6 +42,8 @@ struct AttentionTask {
   std::optional<unsigned> ownKey, ownValue;
   /// Whether a selection of the same program has made them.
   bool isSelected = false;
+  /// In which order query blocks are wanted.
+  std::optional<unsigned> order;
   std::optional<unsigned> output, lse;
   /// Where packed sequences begin; both or none.
   std::optional<unsigned> queryOffsets, keyOffsets;

@@ -706,3 +706,39 @@ func.func @gathered_rows(%q: tensor<1x4x?x64xf16>) {
     : (tensor<1x4x?x64xf16>) -> tensor<1x4x32x64xf16>
   return
 }
+
+// -----
+
+func.func @sparse_attention_order_first(%q: tensor<1x4x?x64xf32>, %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, %k: tensor<1x2x?x64xf32>, %o: tensor<?xi32>) {
+  // expected-error @below {{expected an order of query blocks as the last operand, got 'tensor<?xi32>' before it}}
+  %r, %lse = pbs.sparse_attention %q, %kv, %l, %o, %k {causal}
+    : (tensor<1x4x?x64xf32>, !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>, tensor<?xi32>, tensor<1x2x?x64xf32>) -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+  return
+}
+
+// -----
+
+func.func @order_of_another_segment(%q: tensor<1x4x?x64xf32>, %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x?x?, block = 128x128, segment = 512, causal>) {
+  // expected-error @below {{expected the list to have the segment of the keys, 256, got 512}}
+  %o = pbs.order_rows %q, %kv, %l {least_keys = 1}
+    : (tensor<1x4x?x64xf32>, !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x?x?, block = 128x128, segment = 512, causal>) -> tensor<?xi32>
+  return
+}
+
+// -----
+
+func.func @order_size(%q: tensor<1x4x256x64xf32>, %kv: !pbs.permuted_kv<1x2x256x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x256x256, block = 128x128, segment = 256, causal>) {
+  // expected-error @below {{expected dimension 0 of result 0 to be 8, got 9}}
+  %o = pbs.order_rows %q, %kv, %l {least_keys = 256}
+    : (tensor<1x4x256x64xf32>, !pbs.permuted_kv<1x2x256x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x256x256, block = 128x128, segment = 256, causal>) -> tensor<9xi32>
+  return
+}
+
+// -----
+
+func.func @order_of_few_keys(%q: tensor<1x4x256x64xf32>, %kv: !pbs.permuted_kv<1x2x256x64xf32, block = 128, segment = 256>, %l: !pbs.block_list<1x4x256x256, block = 128x128, segment = 256, causal>) {
+  // expected-error @below {{expected dimension 0 of result 0 to be 0, got 8}}
+  %o = pbs.order_rows %q, %kv, %l {least_keys = 257}
+    : (tensor<1x4x256x64xf32>, !pbs.permuted_kv<1x2x256x64xf32, block = 128, segment = 256>, !pbs.block_list<1x4x256x256, block = 128x128, segment = 256, causal>) -> tensor<8xi32>
+  return
+}

@@ -39,11 +39,12 @@ static Problem withSizes(Problem problem, int64_t batch, int64_t numQueries,
 }
 
 /// The method at any length.
-static Program compileMethod(const Problem &problem, int outputs) {
+static Program compileMethod(const Problem &problem, int outputs,
+                             const std::string &options = "") {
   pbs_attention_config config =
       makeConfig(problem, PBS_ATTENTION_PERMUTED, outputs);
   config.dense_below = -1;
-  return compileForDevice(config);
+  return compileForDevice(config, options);
 }
 
 static Program compileAll(const Problem &problem) {
@@ -304,6 +305,24 @@ TEST(GPUMethod, ValuesThatAreNotFinite) {
     EXPECT_EQ(usual.positions, outputs.positions);
     EXPECT_EQ(usual.list, outputs.list);
     EXPECT_EQ(usual.lse, outputs.lse);
+  }
+}
+
+TEST(GPUMethod, AnOrderOfQueryBlocksChangesNothing) {
+  Problem problem = makeProblem(4, 2, 128);
+  Program ordered = compileMethod(problem, kAllOutputs, "order-rows=200");
+  Program unordered = compileMethod(problem, kAllOutputs, "order-rows=0");
+  ASSERT_TRUE(ordered && unordered);
+  uint32_t seed = 1;
+  for (const std::vector<int64_t> &size : std::vector<std::vector<int64_t>>{
+           {1, 1100, 1100}, {2, 300, 700}, {1, 150, 199}, {1, 0, 300}}) {
+    Problem sized = withSizes(problem, size[0], size[1], size[2]);
+    SCOPED_TRACE("M=" + std::to_string(size[1]) +
+                 " N=" + std::to_string(size[2]));
+    Inputs inputs = makeNormal(sized, seed++);
+    Outputs with = runAll(ordered.get(), sized, inputs);
+    Outputs without = runAll(unordered.get(), sized, inputs);
+    EXPECT_TRUE(with.output == without.output && with.lse == without.lse);
   }
 }
 

@@ -3,9 +3,9 @@
 // Part of pbs-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What turns a caller's block list and permutation into what attention reads.
-// Each has one warp per row and kRowsPerBlock rows per thread block; its grid
-// is one-dimensional.
+// What turns a caller's block list and permutation into what attention reads,
+// and what orders its rows. Unless it says otherwise, each has one warp per row
+// and kRowsPerBlock rows per thread block; its grid is one-dimensional.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,7 +31,9 @@ enum class BlockListRole : unsigned {
   Positions, ///< i32 [B,H,N]
   Ranges,    ///< i32 [B,Hk,Nb,2], smallest and largest position of each block
   List,      ///< i32 [B,Hq,Mb,ceil(Nb/32)]
-  Status     ///< i32 [4], zero before the launch; see BlockListErrors.h
+  Status,    ///< i32 [4], zero before the launch; see BlockListErrors.h
+  Order,     ///< i32 [B * Hq * Mb]
+  Weights    ///< i32 [B * Hq * Mb], for the kernel alone
 };
 
 // With `isDependent` a kernel waits for the kernels before it.
@@ -56,6 +58,12 @@ KernelInfo buildPositionRanges(OpBuilder &builder, Location loc, StringRef name,
                                int64_t keyBlock, bool given,
                                bool writePositions, bool writeRanges,
                                bool isDependent);
+
+/// Writes the numbers of the query blocks in the order of `pbs.order_rows`. A
+/// key and its value have `keyBytes`. Thread blocks, as many as there are
+/// multiprocessors at most, take parts by turns.
+KernelInfo buildOrderRows(OpBuilder &builder, Location loc, StringRef name,
+                          int64_t keyBlock, int64_t keyBytes, bool isDependent);
 
 } // namespace mlir::pbs
 

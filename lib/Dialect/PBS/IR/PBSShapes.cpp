@@ -157,6 +157,11 @@ static SymbolicShape inferList(ArrayRef<AffineExpr> query,
   return {query[0], query[1], query[2], kv[2]};
 }
 
+/// Number of the query blocks of `block` rows.
+static AffineExpr countQueryBlocks(ArrayRef<AffineExpr> query, int64_t block) {
+  return query[0] * query[1] * query[2].ceilDiv(block);
+}
+
 //===----------------------------------------------------------------------===//
 // The method
 //===----------------------------------------------------------------------===//
@@ -216,6 +221,27 @@ void ProxyStatsOp::getShapeConstraints(
   Rules rules(constraints);
   rules.queryAndKey(operands[0], operands[1]);
   rules.proxies(operands, 2, getProxy());
+}
+
+void OrderRowsOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,
+                                      SmallVectorImpl<SymbolicShape> &results) {
+  // 1 where there are enough keys, else 0.
+  constexpr int64_t kMany = 1 << 20;
+  AffineExpr isOrdered =
+      (operands[1][2].floorDiv(static_cast<int64_t>(getLeastKeys())) +
+       (kMany - 1))
+          .floorDiv(kMany);
+  results.push_back(
+      {countQueryBlocks(operands[0], getList().getType().getQueryBlock()) *
+       isOrdered});
+}
+
+void OrderRowsOp::getShapeConstraints(
+    ArrayRef<SymbolicShape> operands,
+    SmallVectorImpl<ShapeConstraint> &constraints) {
+  Rules rules(constraints);
+  rules.queryAndKey(operands[0], operands[1]);
+  rules.listFor(operands[2], operands[0], operands[1]);
 }
 
 void SplitPoolOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,
@@ -444,7 +470,7 @@ void SparseAttentionOp::getShapeConstraints(
   Rules rules(constraints);
   rules.queryAndKey(query, kv);
   rules.listFor(list, query, kv);
-  for (const SymbolicShape &own : operands.drop_front(3))
+  for (const SymbolicShape &own : operands.slice(3, getOwn().size()))
     rules.equalShapes(own, kv,
                       "keys and values of own segments of the shape of all");
 }

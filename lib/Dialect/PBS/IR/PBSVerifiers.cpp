@@ -223,6 +223,13 @@ LogicalResult PoolOp::verify() {
                  failed(verifyShapes(*this)));
 }
 
+LogicalResult OrderRowsOp::verify() {
+  auto kv = cast<PermutedKVType>(getKv().getType());
+  return failure(failed(verifyListFor(
+                     *this, kv, cast<BlockListType>(getList().getType()))) ||
+                 failed(verifyShapes(*this)));
+}
+
 LogicalResult SplitPoolOp::verify() {
   return failure(failed(verifyHeadDim(*this, getPool().getType())) ||
                  failed(verifyShapes(*this)));
@@ -269,6 +276,14 @@ LogicalResult RowCoverageOp::verify() {
 
 LogicalResult HeadCoverageOp::verify() { return verifyShapes(*this); }
 
+Value SparseAttentionOp::getOrder() {
+  OperandRange others = getOthers();
+  if (others.empty())
+    return {};
+  auto type = cast<RankedTensorType>(others.back().getType());
+  return type.getElementType().isInteger() ? others.back() : Value();
+}
+
 LogicalResult SparseAttentionOp::verify() {
   auto kv = cast<PermutedKVType>(getKv().getType());
   auto list = cast<BlockListType>(getList().getType());
@@ -278,6 +293,11 @@ LogicalResult SparseAttentionOp::verify() {
     return emitOpError() << "expected a "
                          << (getCausal() ? "causal" : "non-causal")
                          << " list, got " << list;
+  for (Value own : getOwn())
+    if (cast<RankedTensorType>(own.getType()).getElementType().isInteger())
+      return emitOpError()
+             << "expected an order of query blocks as the last operand, got "
+             << own.getType() << " before it";
   SmallVector<Value> others{getKv()};
   if (!getOwn().empty()) {
     if (getOwn().size() != 2)

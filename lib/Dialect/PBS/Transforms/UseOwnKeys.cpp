@@ -66,7 +66,10 @@ struct UseOwnKeysPass final : pbs::impl::UseOwnKeysPassBase<UseOwnKeysPass> {
         ++numRefused;
         return;
       }
-      op.getOwnMutable().assign({original->keys, original->values});
+      SmallVector<Value> others{original->keys, original->values};
+      if (Value order = op.getOrder())
+        others.push_back(order);
+      op.getOthersMutable().assign(others);
       remark::passed(op.getLoc(), kRemark)
           << "own segments are read in the order of positions";
       ++numChanged;

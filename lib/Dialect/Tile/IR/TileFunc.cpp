@@ -102,10 +102,13 @@ LogicalResult FuncOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 
 void ForEachOp::build(OpBuilder &builder, OperationState &state, Value batch,
-                      Value head, Value block, Value together, Value listed) {
+                      Value head, Value block, Value together, Value listed,
+                      bool ordered) {
   state.addOperands({batch, head, block, together});
   if (listed)
     state.addOperands(listed);
+  if (ordered)
+    state.addAttribute(getOrderedAttrName(state.name), builder.getUnitAttr());
   Region *region = state.addRegion();
   Block &body = region->emplaceBlock();
   Type i32 = builder.getI32Type();
@@ -132,7 +135,11 @@ ParseResult ForEachOp::parse(OpAsmParser &parser, OperationState &state) {
   operands.push_back(together);
   if (parser.resolveOperands(operands, i32, state.operands))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("listed"))) {
+  bool ordered = succeeded(parser.parseOptionalKeyword("ordered"));
+  if (ordered)
+    state.addAttribute(getOrderedAttrName(state.name),
+                       parser.getBuilder().getUnitAttr());
+  if (ordered || succeeded(parser.parseOptionalKeyword("listed"))) {
     OpAsmParser::UnresolvedOperand listed;
     Type type;
     if (parser.parseOperand(listed) || parser.parseColonType(type) ||
@@ -153,13 +160,17 @@ void ForEachOp::print(OpAsmPrinter &printer) {
   printer << ") in (" << getBatch() << ", " << getHead() << ", " << getBlock()
           << ") together " << getTogether() << ' ';
   if (Value listed = getListed())
-    printer << "listed " << listed << " : " << listed.getType() << ' ';
+    printer << (getOrdered() ? "ordered " : "listed ") << listed << " : "
+            << listed.getType() << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false,
                       /*printBlockTerminators=*/false);
-  printer.printOptionalAttrDict((*this)->getAttrs());
+  printer.printOptionalAttrDict((*this)->getAttrs(),
+                                {getOrderedAttrName().getValue()});
 }
 
 LogicalResult ForEachOp::verifyRegions() {
+  if (getOrdered() && !getListed())
+    return emitOpError("expected the tensor of an order, got none");
   if (Value listed = getListed())
     if (failed(verifyWords(*this, cast<GlobalType>(listed.getType()))))
       return failure();

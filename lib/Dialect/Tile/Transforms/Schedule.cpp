@@ -43,20 +43,48 @@ public:
     return Op::create(builder, loc, a, b);
   }
   Value getNumItems(ForEachOp items) {
-    if (Value listed = items.getListed())
-      return readWord(listed, constant(0));
+    if (isSome(items))
+      return readWord(items.getListed(), constant(0));
     Value heads = make<arith::MulIOp>(items.getBatch(), items.getHead());
     return make<arith::MulIOp>(heads, items.getBlock());
   }
   /// The item with a number: runs of `together` heads one after the other, in a
   /// run all heads of the last block, then those of the block before.
   SmallVector<Value> decode(ForEachOp items, Value number) {
-    if (Value listed = items.getListed()) {
-      Value item = readWord(listed, make<arith::AddIOp>(number, constant(1)));
-      auto [batchHead, block] = divide(item, items.getBlock());
-      auto [batch, head] = divide(batchHead, items.getHead());
-      return {batch, head, block};
-    }
+    Value listed = items.getListed();
+    if (isSome(items))
+      return decodeListed(items, make<arith::AddIOp>(number, constant(1)));
+    if (!listed)
+      return decodeNumber(items, number);
+    Value size = DimOp::create(builder, loc, builder.getI32Type(), listed,
+                               /*dim=*/0);
+    Value hasOrder = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::sgt, size, constant(0));
+    auto branch = scf::IfOp::create(
+        builder, loc, SmallVector<Type>(3, builder.getI32Type()), hasOrder,
+        /*withElseRegion=*/true);
+    auto fill = [&](Block *block, auto decode) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(block);
+      scf::YieldOp::create(builder, loc, decode());
+    };
+    fill(branch.thenBlock(), [&] { return decodeListed(items, number); });
+    fill(branch.elseBlock(), [&] { return decodeNumber(items, number); });
+    return llvm::to_vector_of<Value>(branch.getResults());
+  }
+  /// Whether there are only the items on a list.
+  static bool isSome(ForEachOp items) {
+    return items.getListed() && !items.getOrdered();
+  }
+
+private:
+  SmallVector<Value> decodeListed(ForEachOp items, Value index) {
+    auto [batchHead, block] =
+        divide(readWord(items.getListed(), index), items.getBlock());
+    auto [batch, head] = divide(batchHead, items.getHead());
+    return {batch, head, block};
+  }
+  SmallVector<Value> decodeNumber(ForEachOp items, Value number) {
     Value heads = make<arith::MulIOp>(items.getBatch(), items.getHead());
     Value runItems = make<arith::MulIOp>(items.getTogether(), items.getBlock());
     Value run = make<arith::DivUIOp>(number, runItems);
@@ -75,8 +103,6 @@ public:
         divide(make<arith::AddIOp>(first, inRank), items.getHead());
     return {batch, head, block};
   }
-
-private:
   Value readWord(Value source, Value index) {
     return ReadWordOp::create(builder, loc, builder.getI32Type(), source,
                               index);
@@ -107,7 +133,7 @@ static void scheduleSingle(ForEachOp items) {
       BlockIdOp::create(builder, items.getLoc(), builder.getI32Type());
   ItemBuilder item(builder, items.getLoc());
   Operation *end = items;
-  if (items.getListed()) {
+  if (ItemBuilder::isSome(items)) {
     // There may be fewer than blocks.
     Value isListed = arith::CmpIOp::create(builder, items.getLoc(),
                                            arith::CmpIPredicate::slt, number,

@@ -189,9 +189,10 @@ ForEachOp Specializer::cloneItems(
     const Slice &slice,
     function_ref<bool(Operation *, OpBuilder &, IRMapping &)> cloneOp) {
   IRMapping mapping;
-  auto copy = ForEachOp::create(builder, items.getLoc(), items.getBatch(),
-                                items.getHead(), items.getBlock(),
-                                items.getTogether(), items.getListed());
+  auto copy =
+      ForEachOp::create(builder, items.getLoc(), items.getBatch(),
+                        items.getHead(), items.getBlock(), items.getTogether(),
+                        items.getListed(), items.getOrdered());
   for (auto [from, to] :
        llvm::zip(items.getBody().getArguments(), copy.getBody().getArguments()))
     mapping.map(from, to);

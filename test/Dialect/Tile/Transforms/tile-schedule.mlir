@@ -327,3 +327,38 @@ tile.func @listed_single(%o: !tile.global<?x?x?xf32>, %l: !tile.global<?xi32>) a
   }
   tile.return
 }
+
+// -----
+
+// An order of all items, if there is one; how many they are is known without it.
+
+#dynamic = #tile.config<consumers = 1, specialize = true, stages = 1, overlap = false, pingPong = false, schedule = dynamic, producerRegisters = 0, consumerRegisters = 0>
+
+// CHECK-LABEL: tile.func @ordered
+// CHECK-SAME: , %[[O:[^:]*]]: !tile.global<?xi32>
+// CHECK: producer {
+// CHECK-NOT: tile.read_word
+// CHECK: scf.while (%[[DRAWN:.*]] =
+// CHECK: arith.cmpi slt, %[[DRAWN]]
+// CHECK: do {
+// CHECK: ^{{.*}}(%[[NUMBER:.*]]: i32):
+// CHECK: %[[SIZE:.*]] = tile.dim %[[O]], 0
+// CHECK: %[[HAS:.*]] = arith.cmpi sgt, %[[SIZE]]
+// CHECK: %[[ITEM:.*]]:3 = scf.if %[[HAS]]
+// CHECK: tile.read_word %[[O]][%[[NUMBER]]]
+// CHECK: else
+// CHECK: arith.divui %[[NUMBER]]
+// CHECK: tile.ring_push {{.*}} scalars(%[[ITEM]]#0, %[[ITEM]]#1, %[[ITEM]]#2)
+tile.func @ordered(%o: !tile.global<?x?x?xf32>, %l: !tile.global<?xi32>) attributes {config = #dynamic} {
+  %b0 = tile.dim %o, 0 : !tile.global<?x?x?xf32>
+  %t = arith.constant dense<0.0> : tensor<128xf32, #tile.lane>
+  tile.warp_specialize producer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 ordered %l : !tile.global<?xi32> {
+    }
+  } consumer {
+    tile.for_each (%b, %h, %a) in (%b0, %b0, %b0) together %b0 ordered %l : !tile.global<?xi32> {
+      tile.write %t, %o[%b, %h, %a] : tensor<128xf32, #tile.lane>, !tile.global<?x?x?xf32>
+    }
+  }
+  tile.return
+}

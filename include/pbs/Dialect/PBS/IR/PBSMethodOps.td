@@ -520,6 +520,10 @@ def PBS_SparseAttentionOp : PBS_ScoredOp<"sparse_attention", [
     visible key, and fewer need a mask. Causal attention only. `pbs-use-own-keys` adds
     them where they are known.
 
+    With an order of the query blocks (`pbs.order_rows` of the same list), the last
+    operand, an implementation may begin with those that come first; results are the same.
+    `pbs-order-rows` adds it.
+
     Example:
 
     ```mlir
@@ -551,13 +555,18 @@ def PBS_SparseAttentionOp : PBS_ScoredOp<"sparse_attention", [
     PBS_Tensor:$query,
     PBS_PermutedKVType:$kv,
     PBS_BlockListType:$list,
-    Variadic<PBS_Tensor>:$own,
+    Variadic<AnyTypeOf<[PBS_Tensor, PBS_IndexTensor1]>>:$others,
     UnitAttr:$causal,
     OptionalAttr<F64Attr>:$scale);
   let results = (outs PBS_Tensor:$output, PBS_RowTensor:$lse);
   let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
-    /// Keys and values of own segments at their positions, or null.
+    /// The order of the query blocks, or null.
+    ::mlir::Value getOrder();
+    /// Keys and values of own segments at their positions, or none.
+    ::mlir::OperandRange getOwn() {
+      return getOthers().drop_back(getOrder() ? 1 : 0);
+    }
     ::mlir::Value getOwnKey() {
       return getOwn().empty() ? ::mlir::Value() : getOwn().front();
     }

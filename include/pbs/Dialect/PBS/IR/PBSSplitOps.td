@@ -66,6 +66,39 @@ def PBS_MergeStatsOp : PBS_ComputeOp<"merge_stats"> {
 }
 
 //===----------------------------------------------------------------------===//
+// order_rows
+//===----------------------------------------------------------------------===//
+
+def PBS_OrderRowsOp : PBS_ComputeOp<"order_rows"> {
+  let summary = "An order of the query blocks of a list";
+  let description = [{
+    The numbers `(b * Hq + h) * Mb + a` of all query blocks, each once, in an order in
+    which attention over the list should begin with them: as many KV heads together as
+    have their keys and values in the cache, from the last query blocks to the first,
+    and of about twice as many as run at the same time those that list more key blocks
+    first, but for differences of a thousandth of all key blocks. Of fewer than `least_keys` keys there is no order: the result is empty.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x32x?x128xbf16>,
+                       %kv: !pbs.permuted_kv<1x8x?x128xbf16, block = 128, segment = 256>,
+                       %list: !pbs.block_list<1x32x?x?, block = 128x128, segment = 256, causal>) {
+      %order = pbs.order_rows %q, %kv, %list {least_keys = 65536}
+        : (tensor<1x32x?x128xbf16>,
+           !pbs.permuted_kv<1x8x?x128xbf16, block = 128, segment = 256>,
+           !pbs.block_list<1x32x?x?, block = 128x128, segment = 256, causal>)
+        -> tensor<?xi32>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins PBS_Tensor:$query, PBS_PermutedKVType:$kv,
+                       PBS_BlockListType:$list, PBS_RowCount:$least_keys);
+  let results = (outs PBS_IndexTensor1:$order);
+}
+
+//===----------------------------------------------------------------------===//
 // split_pool
 //===----------------------------------------------------------------------===//
 

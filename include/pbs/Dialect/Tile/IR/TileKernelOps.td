@@ -25,7 +25,8 @@ def Tile_ForEachOp : Tile_Op<"for_each", [
 
     With `listed`, a tensor of i32, only some of them: the first element is how many
     and the next ones are their numbers `(J * i + j) * K + k`, in any order. That is
-    what `tile.append_item` writes.
+    what `tile.append_item` writes. With `ordered` the tensor has the numbers of all items
+    in the order to wish for, or it is empty (`pbs.order_rows`).
 
     Which block does which items is decided by `tile-schedule`, after which no
     such op is left.
@@ -52,17 +53,28 @@ def Tile_ForEachOp : Tile_Op<"for_each", [
       }
       tile.return
     }
+    tile.func @ordered(%q: !tile.global<?x?x?x128xbf16>, %order: !tile.global<?xi32>) {
+      %batch = tile.dim %q, 0 : !tile.global<?x?x?x128xbf16>
+      %heads = tile.dim %q, 1 : !tile.global<?x?x?x128xbf16>
+      %c4 = arith.constant 4 : i32
+      tile.for_each (%b, %h, %a) in (%batch, %heads, %c4) together %heads
+          ordered %order : !tile.global<?xi32> {
+        %sum = arith.addi %b, %h : i32
+      }
+      tile.return
+    }
     ```
   }];
   let arguments = (ins I32:$batch, I32:$head, I32:$block, I32:$together,
-                       Optional<Tile_GlobalType>:$listed);
+                       Optional<Tile_GlobalType>:$listed, UnitAttr:$ordered);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
   let skipDefaultBuilders = 1;
   let builders = [OpBuilder<(ins "Value":$batch, "Value":$head, "Value":$block,
                                  "Value":$together,
-                                 CArg<"Value", "Value()">:$listed)>];
+                                 CArg<"Value", "Value()">:$listed,
+                                 CArg<"bool", "false">:$ordered)>];
 }
 
 def Tile_FuncOp : Tile_Op<"func", [FunctionOpInterface, IsolatedFromAbove,
