@@ -21,7 +21,7 @@ class OpPassManager;
 namespace mlir::pbs {
 
 /// Number of keys below which attention on a GPU is dense by default: the
-/// method takes 1.45 of the time of dense attention at 4K tokens and 0.87 at
+/// method takes 1.09 of the time of dense attention at 4K tokens and 0.73 at
 /// 8K, with the densities of the paper (benchmarks/results/method_h100.json).
 /// 0: never.
 constexpr int64_t kGPUDenseBelow = 8192;

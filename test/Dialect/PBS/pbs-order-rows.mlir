@@ -14,7 +14,7 @@
 !k = tensor<1x2x?x128xbf16>
 !lse = tensor<1x4x?xf32>
 
-// 2 * 128 * 2 bytes of a key and its value, 32 MiB of the cache.
+// A key and its value have 512 bytes; 32 MiB of the cache are counted on.
 // LEAST: error: expected 'least-keys' of 1 or more, or -1 to choose, got 0
 // REMARK: [Passed] OrderRows {{.*}}query blocks have an order from 65536 keys on
 // CHECK-LABEL: func.func @method

@@ -74,3 +74,15 @@ tile.func @scaled_by_other_rows() {
     tensor<128xf32, #tile.row>, tensor<64xi1, #tile.row>
   tile.return
 }
+
+// -----
+
+tile.func @order_of_nothing(%q: !tile.global<?xi32>) {
+  %b = tile.dim %q, 0 : !tile.global<?xi32>
+  // expected-error@+1 {{'tile.for_each' op expected the tensor of an order, got none}}
+  "tile.for_each"(%b, %b, %b, %b) <{ordered}> ({
+  ^bb0(%i: i32, %j: i32, %k: i32):
+    "tile.yield"() : () -> ()
+  }) : (i32, i32, i32, i32) -> ()
+  tile.return
+}

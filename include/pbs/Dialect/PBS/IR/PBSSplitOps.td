@@ -76,7 +76,8 @@ def PBS_OrderRowsOp : PBS_ComputeOp<"order_rows"> {
     which attention over the list should begin with them: as many KV heads together as
     have their keys and values in the cache, from the last query blocks to the first,
     and of about twice as many as run at the same time those that list more key blocks
-    first, but for differences of a thousandth of all key blocks. Of fewer than `least_keys` keys there is no order: the result is empty.
+    first, but for differences of a thousandth of all key blocks. Of fewer than
+    `least_keys` keys there is no order: the result is empty.
 
     Example:
 

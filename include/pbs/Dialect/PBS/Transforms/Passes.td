@@ -428,20 +428,20 @@ def SplitProxyStatsPass : Pass<"pbs-split-proxy-stats", "::mlir::func::FuncOp"> 
 def OrderRowsPass : Pass<"pbs-order-rows", "::mlir::func::FuncOp"> {
   let summary = "Begin with the query blocks that list most";
   let description = [{
-    Gives `pbs.sparse_attention` over blocks that the function selects an order of the
-    query blocks, by `pbs.order_rows`. Where lists differ in length, what runs at the
-    same time is soon each elsewhere in the keys, and keys and values of a KV head
+    Gives `pbs.sparse_attention` over blocks that the function selects an order of
+    the query blocks, by `pbs.order_rows`. Where lists differ in length, what runs at
+    the same time is soon each elsewhere in the keys, and keys and values of a KV head
     that do not fit into the cache are read from memory again and again. In this order
-    a short list follows a long one, all begin anew at about the same time, and a key block is
-    in the cache for most that read it.
+    a short list follows a long one, all begin anew at about the same time, and a key
+    block is in the cache for most that read it.
 
     It is not done, and a remark of the category `pbs-order-rows` says so, where the
     list comes from elsewhere.
 
-    Cost model: one more kernel of 7 microseconds against the energy of reads from
-    memory, which is clock where the chip is at its limit of power; `least_keys` is where the
-    keys and values of one KV head no longer fit into the part of the cache that is counted
-    on.
+    Cost model: one more kernel of 8 microseconds against the energy of reads from
+    memory, which is clock where the chip is at its limit of power. `least-keys`
+    chooses as many keys as have, with their values, 32 MiB in one KV head, the part
+    of the cache that is counted on.
 
     Example:
 
