@@ -11,6 +11,7 @@
 #ifndef PBS_TARGET_CHIPTABLE_H
 #define PBS_TARGET_CHIPTABLE_H
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -19,6 +20,12 @@ namespace pbs {
 /// Bytes of the L2 cache that kernels count on for what many blocks of a grid
 /// read (H100: 50 MB).
 constexpr int64_t kL2Budget = 32 << 20;
+
+/// Keys of one head that have room in it with their values, at least one.
+constexpr int64_t getCachedKeys(int64_t headDim, int64_t bitsPerElement) {
+  int64_t bytes = std::max<int64_t>(2 * headDim * bitsPerElement / 8, 1);
+  return std::max<int64_t>(kL2Budget / bytes, 1);
+}
 
 /// Limits of one chip (CUDA C++ Programming Guide, "Compute Capabilities").
 struct ChipInfo {

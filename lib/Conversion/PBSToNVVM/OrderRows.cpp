@@ -13,7 +13,6 @@
 
 #include "ParamList.h"
 #include "pbs/Conversion/PBSToNVVM/BlockListKernels.h"
-#include "pbs/Target/ChipTable.h"
 
 using namespace mlir;
 using namespace mlir::pbs;
@@ -34,8 +33,8 @@ namespace {
 class OrderRowsKernel {
 public:
   OrderRowsKernel(OpBuilder &builder, Location loc, int64_t keyBlock,
-                  int64_t keyBytes)
-      : b(builder, loc), keyBlock(keyBlock), keyBytes(keyBytes) {}
+                  int64_t cachedBlocks)
+      : b(builder, loc), keyBlock(keyBlock), cachedBlocks(cachedBlocks) {}
 
   KernelInfo build(StringRef name, bool isDependent);
 
@@ -70,7 +69,7 @@ private:
 
   KernelBuilder b;
   ParamList list;
-  int64_t keyBlock, keyBytes;
+  int64_t keyBlock, cachedBlocks;
   Value bits, order, weights, heads, rows, words, strides[3];
   Value keys, kvHeads, allHeads;
   Value tid, lane, warp, zero;
@@ -107,8 +106,8 @@ Values OrderRowsKernel::loop(Value first, Value end, Value step,
 
 void OrderRowsKernel::divide() {
   Value keyBlocks = ceilDiv(keys, b.c32(keyBlock));
-  Value cached = b.c32(::pbs::kL2Budget / (keyBlock * keyBytes));
-  cached = b.smax(b.udiv(cached, b.smax(keyBlocks, b.c32(1))), b.c32(1));
+  Value cached = b.smax(
+      b.udiv(b.c32(cachedBlocks), b.smax(keyBlocks, b.c32(1))), b.c32(1));
   // As many heads as that may be more than there are.
   Value group = b.smax(b.udiv(heads, kvHeads), b.c32(1));
   together = b.smin(b.mul(cached, group), b.smax(allHeads, b.c32(1)));
@@ -261,8 +260,8 @@ KernelInfo OrderRowsKernel::build(StringRef name, bool isDependent) {
 
 KernelInfo mlir::pbs::buildOrderRows(OpBuilder &builder, Location loc,
                                      StringRef name, int64_t keyBlock,
-                                     int64_t keyBytes, bool isDependent) {
+                                     int64_t cachedBlocks, bool isDependent) {
   OpBuilder::InsertionGuard guard(builder);
-  return OrderRowsKernel(builder, loc, keyBlock, keyBytes)
+  return OrderRowsKernel(builder, loc, keyBlock, cachedBlocks)
       .build(name, isDependent);
 }

@@ -16,6 +16,7 @@
 #include "pbs/Conversion/PBSToNVVM/Passes.h"
 #include "pbs/Dialect/PBS/IR/PBS.h"
 #include "pbs/Dialect/Plan/IR/Plan.h"
+#include "pbs/Target/ChipTable.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::pbs {
@@ -207,11 +208,13 @@ LogicalResult KernelConverter::convert(OrderRowsOp op) {
   bindScratch(Role::Weights, plan::ScratchAttr::get(kernel.getContext(),
                                                     makeMap(rows * 4), false));
   PermutedKVType kv = op.getKv().getType();
-  int64_t bytes = 2 * kv.getShape().back() *
-                  kv.getElementType().getIntOrFloatBitWidth() / 8;
+  int64_t cachedBlocks =
+      ::pbs::getCachedKeys(kv.getShape().back(),
+                           kv.getElementType().getIntOrFloatBitWidth()) /
+      kv.getBlock();
   AffineExpr processors = builder.getAffineSymbolExpr(kernel.getNumDims());
   setCode(buildOrderRows(builder, op.getLoc(), kernel.getSymName(),
-                         kv.getBlock(), bytes, isDependent),
+                         kv.getBlock(), cachedBlocks, isDependent),
           {processors, rows});
   return success();
 }
@@ -234,7 +237,7 @@ LogicalResult KernelConverter::convert() {
 
 namespace {
 struct ConvertPBSToNVVMPass final
-    : pbs::impl::ConvertPBSToNVVMPassBase<ConvertPBSToNVVMPass> {
+    : mlir::pbs::impl::ConvertPBSToNVVMPassBase<ConvertPBSToNVVMPass> {
   using ConvertPBSToNVVMPassBase::ConvertPBSToNVVMPassBase;
 
   void runOnOperation() override {

@@ -107,7 +107,8 @@ void AttentionWriter::writeItem(Value number) {
 void AttentionWriter::write() {
   writeConstants();
   // As many heads together as have their keys and values in the cache.
-  int64_t cachedBlocks = ::pbs::kL2Budget / (kBlock * headDim * 2 * 2);
+  int64_t cachedBlocks =
+      ::pbs::getCachedKeys(headDim, element.getIntOrFloatBitWidth()) / kBlock;
   Value perHead = b.max(keyBlocks, b.i32(1));
   Value kvHeads = b.max(b.div(b.i32(cachedBlocks), perHead), b.i32(1));
   Value query = b.buffer(task.query);

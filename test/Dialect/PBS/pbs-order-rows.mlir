@@ -67,3 +67,17 @@ func.func @given(%q: !q, %kv: !kv, %list: !list) -> !q {
     : (!q, !kv, !list) -> (!q, tensor<1x4x?xf32>)
   return %o : !q
 }
+
+// -----
+
+!q = tensor<1x4x?x0xbf16>
+!k = tensor<1x2x?x0xbf16>
+
+// Heads without elements are refused later, by what writes code.
+// REMARK: [Passed] OrderRows {{.*}}query blocks have an order from 33554432 keys on
+// CHECK-LABEL: func.func @no_elements
+// CHECK: pbs.order_rows {{.*}} {least_keys = 33554432 : i64}
+func.func @no_elements(%q: !q, %k: !k, %v: !k) -> !q {
+  %o, %lse = pbs.permuted_attention %q, %k, %v : (!q, !k, !k) -> (!q, tensor<1x4x?xf32>)
+  return %o : !q
+}

@@ -59,11 +59,12 @@ KernelInfo buildPositionRanges(OpBuilder &builder, Location loc, StringRef name,
                                bool writePositions, bool writeRanges,
                                bool isDependent);
 
-/// Writes the numbers of the query blocks in the order of `pbs.order_rows`. A
-/// key and its value have `keyBytes`. Thread blocks, as many as there are
-/// multiprocessors at most, take parts by turns.
+/// Writes the numbers of the query blocks in the order of `pbs.order_rows`;
+/// `cachedBlocks` key blocks have room in the cache with their values. Thread
+/// blocks, as many as there are multiprocessors at most, take parts by turns.
 KernelInfo buildOrderRows(OpBuilder &builder, Location loc, StringRef name,
-                          int64_t keyBlock, int64_t keyBytes, bool isDependent);
+                          int64_t keyBlock, int64_t cachedBlocks,
+                          bool isDependent);
 
 } // namespace mlir::pbs
 

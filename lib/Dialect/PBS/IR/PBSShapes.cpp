@@ -225,7 +225,8 @@ void ProxyStatsOp::getShapeConstraints(
 
 void OrderRowsOp::inferSymbolicShapes(ArrayRef<SymbolicShape> operands,
                                       SmallVectorImpl<SymbolicShape> &results) {
-  // 1 where there are enough keys, else 0.
+  // 1 where there are enough keys, else 0. From a million times as many on it
+  // is more, which only makes the result longer than what is written.
   constexpr int64_t kMany = 1 << 20;
   AffineExpr isOrdered =
       (operands[1][2].floorDiv(static_cast<int64_t>(getLeastKeys())) +

@@ -22,14 +22,6 @@ using namespace mlir::pbs;
 static constexpr remark::RemarkOpts kRemark =
     remark::RemarkOpts::name("OrderRows").category("pbs-order-rows");
 
-/// As many keys and their values as one head has to have for not all of them to
-/// be in the cache.
-static int64_t getUncachedKeys(PermutedKVType kv) {
-  int64_t bits =
-      kv.getShape().back() * kv.getElementType().getIntOrFloatBitWidth();
-  return ::pbs::kL2Budget / (2 * bits / 8);
-}
-
 namespace {
 struct OrderRowsPass final : mlir::pbs::impl::OrderRowsPassBase<OrderRowsPass> {
   using OrderRowsPassBase::OrderRowsPassBase;
@@ -52,7 +44,12 @@ struct OrderRowsPass final : mlir::pbs::impl::OrderRowsPassBase<OrderRowsPass> {
         ++numRefused;
         return;
       }
-      int64_t least = given > 0 ? given : getUncachedKeys(op.getKv().getType());
+      PermutedKVType kv = op.getKv().getType();
+      int64_t least = given > 0
+                          ? given
+                          : ::pbs::getCachedKeys(
+                                kv.getShape().back(),
+                                kv.getElementType().getIntOrFloatBitWidth());
       OpBuilder builder(op);
       auto type =
           RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());

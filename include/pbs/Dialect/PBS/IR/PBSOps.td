@@ -8,6 +8,7 @@
 #ifndef PBS_DIALECT_PBS_IR_PBSOPS_TD
 #define PBS_DIALECT_PBS_IR_PBSOPS_TD
 
+include "pbs/Dialect/PBS/IR/PBSAttentionOps.td"
 include "pbs/Dialect/PBS/IR/PBSCoverageOps.td"
 include "pbs/Dialect/PBS/IR/PBSMethodOps.td"
 include "pbs/Dialect/PBS/IR/PBSSplitOps.td"

@@ -325,6 +325,79 @@ def GatherProxiesPass : Pass<"pbs-gather-proxies", "::mlir::func::FuncOp"> {
   ];
 }
 
+def OrderRowsPass : Pass<"pbs-order-rows", "::mlir::func::FuncOp"> {
+  let summary = "Begin with the query blocks that list most";
+  let description = [{
+    Gives `pbs.sparse_attention` over blocks that the function selects an order of
+    the query blocks, by `pbs.order_rows`. Where lists differ in length, what runs at
+    the same time is soon each elsewhere in the keys, and keys and values of a KV head
+    that do not fit into the cache are read from memory again and again. In this order
+    a short list follows a long one, all begin anew at about the same time, and a key
+    block is in the cache for most that read it.
+
+    It is not done, and a remark of the category `pbs-order-rows` says so, where the
+    list comes from elsewhere.
+
+    Cost model: one more kernel of 8 microseconds against the energy of reads from
+    memory, which is clock where the chip is at its limit of power. `least-keys`
+    chooses as many keys as have, with their values, 32 MiB in one KV head, the part
+    of the cache that is counted on.
+
+    Example:
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>, %s: tensor<1x4x?x?xf32>,
+                       %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> tensor<1x4x?x64xf32> {
+      %list = pbs.select_blocks %s, %q, %kv
+        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+      %o, %lse = pbs.sparse_attention %q, %kv, %list {causal}
+        : (tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
+    ```
+
+    gets
+
+    ```mlir
+    func.func @example(%q: tensor<1x4x?x64xf32>, %s: tensor<1x4x?x?xf32>,
+                       %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> tensor<1x4x?x64xf32> {
+      %list = pbs.select_blocks %s, %q, %kv
+        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
+        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
+      %order = pbs.order_rows %q, %kv, %list {least_keys = 65536}
+        : (tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
+        -> tensor<?xi32>
+      %o, %lse = pbs.sparse_attention %q, %kv, %list, %order {causal}
+        : (tensor<1x4x?x64xf32>,
+           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
+           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>,
+           tensor<?xi32>)
+        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
+      return %o : tensor<1x4x?x64xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"leastKeys", "least-keys", "int64_t", /*default=*/"-1",
+           "Number of keys from which on there is an order; -1 chooses">
+  ];
+  let dependentDialects = ["::mlir::pbs::PBSDialect"];
+  let statistics = [
+    Statistic<"numOrdered", "num-ordered", "Number of attentions with an order">,
+    Statistic<"numRefused", "num-refused", "Number of attentions left">,
+  ];
+}
+
 def SplitPoolsPass : Pass<"pbs-split-pools", "::mlir::func::FuncOp"> {
   let summary = "Give scores of blocks pools as pairs of bf16";
   let description = [{
@@ -422,79 +495,6 @@ def SplitProxyStatsPass : Pass<"pbs-split-proxy-stats", "::mlir::func::FuncOp"> 
   ];
   let statistics = [
     Statistic<"numSplit", "num-split", "Number of statistics divided">
-  ];
-}
-
-def OrderRowsPass : Pass<"pbs-order-rows", "::mlir::func::FuncOp"> {
-  let summary = "Begin with the query blocks that list most";
-  let description = [{
-    Gives `pbs.sparse_attention` over blocks that the function selects an order of
-    the query blocks, by `pbs.order_rows`. Where lists differ in length, what runs at
-    the same time is soon each elsewhere in the keys, and keys and values of a KV head
-    that do not fit into the cache are read from memory again and again. In this order
-    a short list follows a long one, all begin anew at about the same time, and a key
-    block is in the cache for most that read it.
-
-    It is not done, and a remark of the category `pbs-order-rows` says so, where the
-    list comes from elsewhere.
-
-    Cost model: one more kernel of 8 microseconds against the energy of reads from
-    memory, which is clock where the chip is at its limit of power. `least-keys`
-    chooses as many keys as have, with their values, 32 MiB in one KV head, the part
-    of the cache that is counted on.
-
-    Example:
-
-    ```mlir
-    func.func @example(%q: tensor<1x4x?x64xf32>, %s: tensor<1x4x?x?xf32>,
-                       %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
-        -> tensor<1x4x?x64xf32> {
-      %list = pbs.select_blocks %s, %q, %kv
-        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
-           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
-        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
-      %o, %lse = pbs.sparse_attention %q, %kv, %list {causal}
-        : (tensor<1x4x?x64xf32>,
-           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
-           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
-        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
-      return %o : tensor<1x4x?x64xf32>
-    }
-    ```
-
-    gets
-
-    ```mlir
-    func.func @example(%q: tensor<1x4x?x64xf32>, %s: tensor<1x4x?x?xf32>,
-                       %kv: !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
-        -> tensor<1x4x?x64xf32> {
-      %list = pbs.select_blocks %s, %q, %kv
-        : (tensor<1x4x?x?xf32>, tensor<1x4x?x64xf32>,
-           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>)
-        -> !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>
-      %order = pbs.order_rows %q, %kv, %list {least_keys = 65536}
-        : (tensor<1x4x?x64xf32>,
-           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
-           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>)
-        -> tensor<?xi32>
-      %o, %lse = pbs.sparse_attention %q, %kv, %list, %order {causal}
-        : (tensor<1x4x?x64xf32>,
-           !pbs.permuted_kv<1x2x?x64xf32, block = 128, segment = 256>,
-           !pbs.block_list<1x4x?x?, block = 128x128, segment = 256, causal>,
-           tensor<?xi32>)
-        -> (tensor<1x4x?x64xf32>, tensor<1x4x?xf32>)
-      return %o : tensor<1x4x?x64xf32>
-    }
-    ```
-  }];
-  let options = [
-    Option<"leastKeys", "least-keys", "int64_t", /*default=*/"-1",
-           "Number of keys from which on there is an order; -1 chooses">
-  ];
-  let dependentDialects = ["::mlir::pbs::PBSDialect"];
-  let statistics = [
-    Statistic<"numOrdered", "num-ordered", "Number of attentions with an order">,
-    Statistic<"numRefused", "num-refused", "Number of attentions left">,
   ];
 }
 
